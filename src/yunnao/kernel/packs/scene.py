@@ -1,0 +1,330 @@
+"""A scene pack: what the city does. A folder `scenes/<scene>/`.
+
+    scene.yaml      SceneManifest (required)
+    entities.yaml   EntitiesFile       types of things, in NGSI-LD's model
+    products.yaml   ProductsFile       device products: metrics and decoders
+    rules.yaml      RulesFile          what is found in readings, and the case it raises
+    cases.yaml      CasesFile          categories and case types (form, flow, deadlines)
+    flows/*.bpmn    BPMN 2.0           named by case types
+    views.yaml      ViewsFile          map layers
+    examples.yaml   ExamplesFile       texts that teach the dispatcher a category
+    devices.yaml    DevicesFile        synthetic entities and devices of demo mode
+    cases/*.input.json, *.expected.json   the scene's own test cases
+    quality.yaml    QualityFile        bronze, silver or gold, with reasons
+    README.md
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from yunnao.kernel.packs.common import Code, Model, PascalName, Slug, Text, Version
+
+Severity = Literal["minor", "moderate", "severe", "extreme"]
+"""CAP 1.2, element `severity`."""
+
+ValueType = Literal["number", "integer", "boolean", "string"]
+
+
+class SceneManifest(Model):
+    """`scene.yaml`: who the pack is."""
+
+    scene: Slug
+    version: Version
+    name: Text
+    description: Text
+    icon: str = Field("apps", max_length=40, description="Name of an icon of the console.")
+    requires: list[Slug] = Field([], description="Scenes that must be installed before.")
+
+
+# --- entities.yaml ---------------------------------------------------------------------------
+
+
+class Attribute(Model):
+    """An attribute of an entity type (NGSI-LD: Property, GeoProperty or Relationship)."""
+
+    kind: Literal["Property", "GeoProperty", "Relationship"] = "Property"
+    value_type: ValueType = "number"
+    unit: str | None = Field(None, description="UN/CEFACT Common Code, e.g. MTR, CEL, P1.")
+    label: Text
+    target_type: PascalName | None = Field(None, description="Of a Relationship: the type it points to.")
+
+
+class EntityType(Model):
+    """A type of thing in the city."""
+
+    label: Text
+    icon: str = Field("place", max_length=40)
+    attributes: dict[str, Attribute] = {}
+
+
+class EntitiesFile(Model):
+    entity_types: dict[PascalName, EntityType]
+
+
+# --- products.yaml ---------------------------------------------------------------------------
+
+
+class Metric(Model):
+    """One measured quantity of a product."""
+
+    label: Text
+    value_type: ValueType = "number"
+    unit: str | None = Field(None, description="UN/CEFACT Common Code.")
+    unit_label: Text | None = Field(None, description="The unit as people write it.")
+    minimum: float | None = None
+    maximum: float | None = None
+    attribute: str | None = Field(
+        None, description="The entity's attribute that this metric keeps; none: the entity is untouched."
+    )
+
+
+class JsonDecoder(Model):
+    """A JSON payload: each metric, and the time, by JSON Pointer (RFC 6901)."""
+
+    format: Literal["json"] = "json"
+    metrics: dict[str, str] = Field(description="Metric to JSON Pointer, e.g. level_m: /level.")
+    time: str | None = Field(None, description="Pointer to the time; none: the time of arrival.")
+    time_format: Literal["iso8601", "epoch_s", "epoch_ms"] = "iso8601"
+
+
+class Product(Model):
+    """A device product: what its devices measure and how they say it."""
+
+    label: Text
+    entity_type: PascalName = Field(description="The type of thing that these devices watch.")
+    metrics: dict[str, Metric]
+    decoder: JsonDecoder
+    interval_s: int = Field(60, ge=1, description="How often a device reports, seconds.")
+    future_max_s: int = Field(300, ge=0, description="Readings further in the future are refused.")
+    past_max_s: int = Field(31_536_000, ge=1, description="Readings older than this are refused.")
+
+    @model_validator(mode="after")
+    def _decoder_names_metrics(self) -> "Product":
+        unknown = set(self.decoder.metrics) - set(self.metrics)
+        if unknown:
+            raise ValueError(f"decoder names metrics that the product lacks: {sorted(unknown)}")
+        return self
+
+
+class ProductsFile(Model):
+    products: dict[Slug, Product]
+
+
+# --- rules.yaml ------------------------------------------------------------------------------
+
+
+class RaisedCase(Model):
+    """The case that an alarm opens."""
+
+    case_type: Slug
+    category: Code
+    inform: list[Code] = Field([], description="Categories whose departments are informed too.")
+
+
+class RuleBase(Model):
+    label: Text
+    product: Slug
+    severity: Severity = "moderate"
+    message: Text = Field(description="With {entity}, {value}, {since} as parameters.")
+    case: RaisedCase | None = Field(None, description="The case to open; none: the alarm only.")
+
+
+class ThresholdRule(RuleBase):
+    """A metric above or below a bound for a duration; clears past `clear` (hysteresis)."""
+
+    operator: Literal["threshold"]
+    metric: str
+    above: float | None = None
+    below: float | None = None
+    clear: float | None = Field(None, description="Bound for clearing; none: the same bound.")
+    relative_to: str | None = Field(
+        None, description="A numeric attribute of the device, e.g. capacity: bounds are shares of it."
+    )
+    for_s: float = Field(0, ge=0, description="How long the condition must hold, seconds.")
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> "ThresholdRule":
+        if (self.above is None) == (self.below is None):
+            raise ValueError("a threshold has either `above` or `below`")
+        if self.clear is not None:
+            if self.above is not None and self.clear > self.above:
+                raise ValueError("`clear` must not be over `above`")
+            if self.below is not None and self.clear < self.below:
+                raise ValueError("`clear` must not be under `below`")
+        return self
+
+
+class SilenceRule(RuleBase):
+    """A device that has said nothing for a time."""
+
+    operator: Literal["silence"]
+    after_s: float = Field(gt=0, description="Silence longer than this opens the alarm, seconds.")
+
+
+Rule = Annotated[ThresholdRule | SilenceRule, Field(discriminator="operator")]
+
+
+class RulesFile(Model):
+    rules: dict[Slug, Rule]
+
+
+# --- cases.yaml ------------------------------------------------------------------------------
+
+
+class Deadline(Model):
+    """A time limit from acceptance to the end of handling."""
+
+    limit_h: float = Field(gt=0, description="Hours.")
+    clock: Literal["working", "urgent"] = Field(
+        "working", description="working: the city's working hours; urgent: every hour counts."
+    )
+
+
+class Category(Model):
+    """A category of cases. Codes of urban management follow GB/T 30428.2."""
+
+    name: Text
+    parent: Code | None = None
+    deadline: Deadline | None = Field(None, description="None: the parent's, then the case type's.")
+    keywords: list[str] = []
+
+
+class CaseType(Model):
+    """A type of case: its form, flow and time limit."""
+
+    label: Text
+    flow: str = Field(pattern=r"^flows/[A-Za-z0-9_-]+\.bpmn$", description="BPMN file of this pack.")
+    deadline: Deadline
+    form: dict[str, Any] = Field({"type": "object"}, description="JSON Schema 2020-12 of extra fields.")
+    reported_by: list[Literal["citizen", "officer", "alarm"]] = ["citizen", "officer"]
+
+
+class CasesFile(Model):
+    categories: dict[Code, Category] = {}
+    case_types: dict[Slug, CaseType] = {}
+
+
+# --- views.yaml ------------------------------------------------------------------------------
+
+
+class ColourStep(Model):
+    """From this value on, this token of the design system."""
+
+    from_value: float
+    token: Literal["good", "notice", "warning", "danger", "neutral"]
+    label: Text
+
+
+class MapLayer(Model):
+    """A live layer of the map: one point an entity, coloured by one attribute."""
+
+    label: Text
+    entity_type: PascalName
+    attribute: str | None = None
+    relative_to: str | None = Field(None, description="Colour by attribute / this attribute.")
+    steps: list[ColourStep] = []
+    shown: bool = True
+
+
+class ViewsFile(Model):
+    layers: dict[Slug, MapLayer]
+
+
+# --- examples.yaml ---------------------------------------------------------------------------
+
+
+class ExamplesFile(Model):
+    """Texts written for this pack (synthetic), a list for each category."""
+
+    examples: dict[Code, list[str]]
+
+
+# --- devices.yaml ----------------------------------------------------------------------------
+
+
+class Rhythm(Model):
+    """How a synthetic metric moves: a day's curve, noise, and what rain adds."""
+
+    base: float
+    daily_amplitude: float = 0.0
+    peak_hour: float = Field(14, ge=0, lt=24)
+    noise: float = Field(0.0, ge=0)
+    rain_gain: float = Field(0.0, description="Added at full rain.")
+    minimum: float = 0.0
+    maximum: float | None = None
+    share_of: str | None = Field(None, description="Values are shares of this device attribute.")
+
+
+class DemoDevice(Model):
+    """A synthetic entity and the device that watches it."""
+
+    device: Code
+    product: Slug
+    entity: str = Field(description="Local part of the entity's URN.")
+    name: Text
+    lon: float = Field(ge=-180, le=180)
+    lat: float = Field(ge=-90, le=90)
+    attributes: dict[str, float | str | bool] = {}
+    rhythm: dict[str, Rhythm] = {}
+
+
+class DevicesFile(Model):
+    devices: list[DemoDevice]
+
+
+# --- quality.yaml ----------------------------------------------------------------------------
+
+
+class QualityFile(Model):
+    level: Literal["bronze", "silver", "gold"]
+    reasons: list[Text]
+    missing: list[Text] = []
+
+
+# --- cases/*.json ----------------------------------------------------------------------------
+
+
+class ReadingsInput(Model):
+    """A test case of rules: device messages in time order."""
+
+    kind: Literal["readings"]
+    device: DemoDevice
+    messages: list[dict[str, Any]] = Field(description="Payloads, as the device sends them.")
+    until: str | None = Field(None, description="The time at which silence is judged, ISO 8601.")
+
+
+class ReadingsExpected(Model):
+    """`alarms`: what happened, in order."""
+
+    alarms: list[dict[str, str]] = Field(description="rule, event (opened|cleared), time (ISO 8601).")
+
+
+class ReportInput(Model):
+    """A test case of dispatch: what a citizen writes."""
+
+    kind: Literal["report"]
+    text: str
+
+
+class ReportExpected(Model):
+    category: Code
+
+
+TestInput = Annotated[ReadingsInput | ReportInput, Field(discriminator="kind")]
+
+
+class ScenePack(Model):
+    """A whole scene pack, as the engine holds it after validation."""
+
+    manifest: SceneManifest
+    entity_types: dict[str, EntityType] = {}
+    products: dict[str, Product] = {}
+    rules: dict[str, Rule] = {}
+    categories: dict[str, Category] = {}
+    case_types: dict[str, CaseType] = {}
+    flows: dict[str, str] = Field({}, description="File name (flows/x.bpmn) to BPMN XML.")
+    layers: dict[str, MapLayer] = {}
+    examples: dict[str, list[str]] = {}
+    devices: list[DemoDevice] = []
+    quality: QualityFile | None = None
