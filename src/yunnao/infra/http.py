@@ -1,0 +1,159 @@
+"""What every HTTP door shares: a transaction a request, the principal, problem details, limits."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from time import perf_counter
+from typing import Annotated, Any
+
+import structlog
+from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import ORJSONResponse
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from yunnao.infra.postgres import Database, Transaction
+from yunnao.infra.telemetry import HTTP_SECONDS, current_trace_id, span
+from yunnao.kernel.errors import InvalidInput, YunnaoError
+from yunnao.kernel.principal import Principal
+from yunnao.kernel.text import preferred_language, say
+
+BODY_BYTES_MAX = 4 * 1024 * 1024
+BODY_BYTES_MAX_BY_PREFIX = {"/api/v1/photos": 11 * 1024 * 1024, "/api/v1/readings": 16 * 1024 * 1024}
+
+log = structlog.get_logger()
+
+Authenticate = Callable[[Request, Transaction], Awaitable[Principal]]
+"""Finds who sends a request: from a session's cookie or a token; anonymous without either."""
+
+
+async def transaction(request: Request) -> AsyncIterator[Transaction]:
+    """One transaction a request; committed before the answer leaves."""
+    database: Database = request.app.state.database
+    async with database.transaction() as tx:
+        yield tx
+
+
+Tx = Annotated[Transaction, Depends(transaction, scope="function")]
+
+
+async def current_principal(request: Request, tx: Tx) -> Principal:
+    authenticate: Authenticate = request.app.state.authenticate
+    principal = await authenticate(request, tx)
+    request.state.principal = principal
+    return principal
+
+
+CurrentPrincipal = Annotated[Principal, Depends(current_principal)]
+
+
+def problem(
+    request: Request, status: int, code: str, extra: dict[str, Any] | None = None, **params: Any
+) -> Any:
+    """RFC 9457 problem details in the reader's language."""
+    language = preferred_language(request.headers.get("accept-language"))
+    body = {
+        "type": f"https://yunnao.invalid/problems/{code}",
+        "title": say(code, language, **params),
+        "status": status,
+        "detail": say(code, language, **params),
+        "code": code,
+        "instance": request.url.path,
+        **(extra or {}),
+    }
+    return ORJSONResponse(
+        body,
+        status_code=status,
+        media_type="application/problem+json",
+        headers={"Content-Language": language},
+    )
+
+
+async def _on_expected(request: Request, error: Exception) -> Any:
+    assert isinstance(error, YunnaoError)
+    extra = error.params.get("problem_extra")
+    params = {k: v for k, v in error.params.items() if k != "problem_extra"}
+    return problem(request, error.status, error.code, extra, **params)
+
+
+async def _on_invalid(request: Request, error: Exception) -> Any:
+    assert isinstance(error, RequestValidationError)
+    found = [{"pointer": "/" + "/".join(map(str, e["loc"])), "detail": e["msg"]} for e in error.errors()]
+    detail = "; ".join(f"{e['pointer']}: {e['detail']}" for e in found[:5])
+    return problem(request, InvalidInput.status, "invalid_request", {"errors": found}, detail=detail)
+
+
+async def _on_http(request: Request, error: Exception) -> Any:
+    assert isinstance(error, HTTPException)
+    codes = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
+    code = codes.get(error.status_code, "invalid_request")
+    return problem(request, error.status_code, code, detail=error.detail, limit_bytes=error.detail)
+
+
+async def _on_unexpected(request: Request, error: Exception) -> Any:
+    trace = current_trace_id() or "-"
+    log.error("request_failed", path=request.url.path, exc_info=error)
+    return problem(request, 500, "internal_error", trace_id=trace)
+
+
+class Edge:
+    """Outermost: the limit of the body's size, a span, and the time each route takes."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        limit = next(
+            (v for p, v in BODY_BYTES_MAX_BY_PREFIX.items() if scope["path"].startswith(p)), BODY_BYTES_MAX
+        )
+        received = 0
+        status = 500
+        began = perf_counter()
+
+        async def limited() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > limit:
+                # Starlette's own error: FastAPI would turn any other into "cannot parse the body".
+                raise HTTPException(413, detail=str(limit))
+            return message
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                trace = current_trace_id()
+                if trace:
+                    message["headers"] = [*message["headers"], (b"x-trace-id", trace.encode())]
+            await send(message)
+
+        with span(f"{scope['method']} {scope['path']}", _incoming_trace(scope)):
+            try:
+                await self._app(scope, limited, watched)
+            finally:
+                route = getattr(scope.get("route"), "path", "-")
+                HTTP_SECONDS.labels(scope["method"], route, status).observe(perf_counter() - began)
+
+
+def _incoming_trace(scope: Scope) -> str | None:
+    """The trace id of a W3C `traceparent` header."""
+    for name, value in scope["headers"]:
+        if name == b"traceparent":
+            parts = value.decode("latin-1").split("-")
+            if len(parts) == 4 and len(parts[1]) == 32 and set(parts[1]) <= set("0123456789abcdef"):
+                return parts[1] if parts[1].strip("0") else None
+    return None
+
+
+def install(app: FastAPI, database: Database, authenticate: Authenticate) -> None:
+    """Puts the shared parts on `app`."""
+    app.state.database = database
+    app.state.authenticate = authenticate
+    app.add_exception_handler(YunnaoError, _on_expected)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(Exception, _on_unexpected)
+    app.add_middleware(Edge)

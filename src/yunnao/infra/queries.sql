@@ -1,0 +1,58 @@
+-- name: outbox_insert
+-- Rows leave in order of id; the notification wakes the relay when the transaction commits.
+INSERT INTO infra.outbox (id, subject, payload) VALUES (%(id)s, %(subject)s, %(payload)s);
+
+-- name: outbox_insert_many
+-- One statement for a whole batch of events.
+INSERT INTO infra.outbox (id, subject, payload)
+SELECT * FROM unnest(%(ids)s::uuid[], %(subjects)s::text[], %(payloads)s::jsonb[]);
+
+-- name: outbox_notify
+SELECT pg_notify('outbox', '');
+
+-- name: outbox_next
+-- In order; one relay at a time holds the advisory lock, so no row lock is needed.
+SELECT id, subject, payload, created_at FROM infra.outbox ORDER BY id LIMIT %(limit)s;
+
+-- name: outbox_delete
+DELETE FROM infra.outbox WHERE id = ANY(%(ids)s);
+
+-- name: inbox_insert
+-- Nothing comes back when this consumer has handled the event before.
+INSERT INTO infra.inbox (consumer, event_id) VALUES (%(consumer)s, %(event_id)s)
+ON CONFLICT DO NOTHING RETURNING event_id;
+
+-- name: inbox_prune
+-- JetStream's own duplicate window and redelivery end long before a week.
+DELETE FROM infra.inbox WHERE handled_at < now() - interval '7 days';
+
+-- name: dead_letters_insert
+INSERT INTO infra.dead_letter (id, source, subject, payload, code, params)
+SELECT * FROM unnest(%(ids)s::uuid[], %(sources)s::text[], %(subjects)s::text[],
+                     %(payloads)s::bytea[], %(codes)s::text[], %(params)s::jsonb[]);
+
+-- name: dead_letters_list
+-- Newest first; `before` is the cursor.
+SELECT id, source, subject, payload, code, params, created_at, replayed_at
+FROM infra.dead_letter
+WHERE (%(waiting)s::boolean IS NOT TRUE OR replayed_at IS NULL)
+  AND (%(before)s::uuid IS NULL OR id < %(before)s::uuid)
+ORDER BY id DESC LIMIT %(limit)s;
+
+-- name: dead_letter_get
+SELECT id, source, subject, payload, code, params, created_at, replayed_at
+FROM infra.dead_letter WHERE id = %(id)s FOR UPDATE;
+
+-- name: dead_letter_replayed
+UPDATE infra.dead_letter SET replayed_at = now() WHERE id = %(id)s;
+
+-- name: idempotency_get
+SELECT request, response FROM infra.idempotency WHERE principal = %(principal)s AND key = %(key)s;
+
+-- name: idempotency_lock
+-- Two requests with one key wait for each other; the second then finds the first's answer.
+SELECT pg_advisory_xact_lock(hashtextextended(%(principal)s || %(key)s, 0));
+
+-- name: idempotency_insert
+INSERT INTO infra.idempotency (principal, key, request, response)
+VALUES (%(principal)s, %(key)s, %(request)s, %(response)s);
