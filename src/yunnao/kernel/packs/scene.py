@@ -1,17 +1,18 @@
 """A scene pack: what the city does. A folder `scenes/<scene>/`.
 
-    scene.yaml      SceneManifest (required)
-    entities.yaml   EntitiesFile       types of things, in NGSI-LD's model
-    products.yaml   ProductsFile       device products: metrics and decoders
-    rules.yaml      RulesFile          what is found in readings, and the case it raises
-    cases.yaml      CasesFile          categories and case types (form, flow, deadlines)
-    flows/*.bpmn    BPMN 2.0           named by case types
-    views.yaml      ViewsFile          map layers
-    examples.yaml   ExamplesFile       texts that teach the dispatcher a category
-    devices.yaml    DevicesFile        synthetic entities and devices of demo mode
-    cases/*.input.json, *.expected.json   the scene's own test cases
-    quality.yaml    QualityFile        bronze, silver or gold, with reasons
-    README.md
+scene.yaml      SceneManifest (required)
+entities.yaml   EntitiesFile       types of things, in NGSI-LD's model
+products.yaml   ProductsFile       device products: metrics and decoders
+rules.yaml      RulesFile          what is found in readings, and the case it raises
+cases.yaml      CasesFile          categories and case types (form, flow, deadlines)
+flows/*.bpmn    BPMN 2.0           named by case types
+views.yaml      ViewsFile          map layers
+examples.yaml   ExamplesFile       texts that teach the dispatcher a category
+devices.yaml    DevicesFile        synthetic entities and devices of demo mode
+reports.yaml    ReportsFile        synthetic reports of demo mode, apart from the examples
+cases/*.input.json, *.expected.json   the scene's own test cases
+quality.yaml    QualityFile        bronze, silver or gold, with reasons
+README.md
 """
 
 from typing import Annotated, Any, Literal
@@ -273,6 +274,23 @@ class DevicesFile(Model):
     devices: list[DemoDevice]
 
 
+# --- reports.yaml ----------------------------------------------------------------------------
+
+
+class DemoReport(Model):
+    """What a synthetic citizen writes. Never taught to the dispatcher, so that it can be judged by it."""
+
+    text: str = Field(min_length=1, max_length=4000)
+    category: Code = Field(description="The true category.")
+    lon: float = Field(ge=-180, le=180)
+    lat: float = Field(ge=-90, le=90)
+    address: str = Field(max_length=200)
+
+
+class ReportsFile(Model):
+    reports: list[DemoReport]
+
+
 # --- quality.yaml ----------------------------------------------------------------------------
 
 
@@ -327,4 +345,5 @@ class ScenePack(Model):
     layers: dict[str, MapLayer] = {}
     examples: dict[str, list[str]] = {}
     devices: list[DemoDevice] = []
+    reports: list[DemoReport] = []
     quality: QualityFile | None = None
