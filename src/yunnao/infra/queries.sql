@@ -56,3 +56,24 @@ SELECT pg_advisory_xact_lock(hashtextextended(%(principal)s || %(key)s, 0));
 -- name: idempotency_insert
 INSERT INTO infra.idempotency (principal, key, request, response)
 VALUES (%(principal)s, %(key)s, %(request)s, %(response)s);
+
+-- name: pack_upsert
+INSERT INTO infra.installed_pack (kind, name, version, content_hash, content, position)
+VALUES (%(kind)s, %(name)s, %(version)s, %(content_hash)s, %(content)s, %(position)s)
+ON CONFLICT (kind, name) DO UPDATE
+SET version = excluded.version, content_hash = excluded.content_hash, content = excluded.content,
+    position = excluded.position, installed_at = now();
+
+-- name: pack_delete_other_cities
+-- One city a database.
+DELETE FROM infra.installed_pack WHERE kind = 'city' AND name <> %(name)s;
+
+-- name: pack_hashes
+SELECT kind, name, version, content_hash, installed_at FROM infra.installed_pack ORDER BY kind, position;
+
+-- name: packs_of_kind
+SELECT content FROM infra.installed_pack WHERE kind = %(kind)s ORDER BY position;
+
+-- name: pack_lock
+-- Two installations do not mix.
+SELECT pg_advisory_xact_lock(7201003);

@@ -1,0 +1,59 @@
+"""The installed packs, as the database keeps them."""
+
+import hashlib
+from typing import Literal
+
+from psycopg.types.json import Jsonb
+
+from yunnao.infra.postgres import Row, Transaction, load_queries
+from yunnao.kernel.packs.city import CityPack
+from yunnao.kernel.packs.scene import ScenePack
+
+QUERIES = load_queries("yunnao.infra")
+
+
+def content_hash(pack: CityPack | ScenePack) -> str:
+    """SHA-256 of the pack's content, hexadecimal."""
+    return hashlib.sha256(pack.model_dump_json().encode()).hexdigest()
+
+
+async def lock(tx: Transaction) -> None:
+    """Waits until no other installation runs; held to the end of the transaction."""
+    await tx.execute(QUERIES["pack_lock"])
+
+
+async def installed(tx: Transaction) -> list[Row]:
+    """Kind, name, version, content_hash and installed_at of every installed pack."""
+    return await (await tx.execute(QUERIES["pack_hashes"])).fetchall()
+
+
+async def record(
+    tx: Transaction, kind: Literal["city", "scene"], pack: CityPack | ScenePack, position: int
+) -> None:
+    """Keeps `pack` as the installed one of its name."""
+    name = pack.manifest.city if isinstance(pack, CityPack) else pack.manifest.scene
+    if kind == "city":
+        await tx.execute(QUERIES["pack_delete_other_cities"], {"name": name})
+    await tx.execute(
+        QUERIES["pack_upsert"],
+        {
+            "kind": kind,
+            "name": name,
+            "version": pack.manifest.version,
+            "content_hash": content_hash(pack),
+            "content": Jsonb(pack.model_dump(mode="json")),
+            "position": position,
+        },
+    )
+
+
+async def city(tx: Transaction) -> CityPack | None:
+    """The installed city."""
+    row = await (await tx.execute(QUERIES["packs_of_kind"], {"kind": "city"})).fetchone()
+    return CityPack.model_validate(row["content"]) if row else None
+
+
+async def scenes(tx: Transaction) -> list[ScenePack]:
+    """The installed scenes, in order of installation."""
+    rows = await (await tx.execute(QUERIES["packs_of_kind"], {"kind": "scene"})).fetchall()
+    return [ScenePack.model_validate(row["content"]) for row in rows]
