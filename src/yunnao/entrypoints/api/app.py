@@ -1,0 +1,75 @@
+"""The HTTP application: every module's router under /api/v1, Open311, the console."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import APIRouter, FastAPI
+
+from yunnao.bootstrap import Platform, open_platform
+from yunnao.entrypoints.api import console, deadletters, events, health, overview
+from yunnao.infra import http, telemetry
+from yunnao.infra.live import Live
+from yunnao.infra.paths import project_root
+from yunnao.infra.settings import Settings
+from yunnao.modules.cases import http as cases_http
+from yunnao.modules.cases import open311
+from yunnao.modules.geography import http as geography_http
+from yunnao.modules.identity import http as identity_http
+from yunnao.modules.sensing import http as sensing_http
+from yunnao.modules.twin import http as twin_http
+
+API_PREFIX = "/api/v1"
+
+
+def build(platform: Platform, live: Live) -> FastAPI:
+    """The application over an open platform."""
+    release = version("yunnao")
+    app = FastAPI(
+        title="Yunnao 云脑",
+        version=release,
+        docs_url="/api/docs",
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+    )
+    http.install(app, platform.database, identity_http.authenticator(platform.identity))
+    app.state.nervous = platform.nervous
+    api = APIRouter(prefix=API_PREFIX)
+    for router in (
+        overview.router(platform, release),
+        identity_http.router(platform.identity),
+        geography_http.router(platform.geography),
+        twin_http.router(platform.twin, platform.identity),
+        sensing_http.router(platform.sensing, platform.identity),
+        cases_http.router(platform.cases, platform.identity),
+        deadletters.router(platform),
+        events.router(live, platform.identity),
+    ):
+        api.include_router(router)
+    app.include_router(api)
+    app.include_router(open311.router(platform.cases, platform.identity))
+    app.include_router(health.router())
+    console.mount(app, project_root() / "web" / "dist")
+    return app
+
+
+def create_app() -> FastAPI:
+    """For the server: opens the platform when serving begins and closes it when it ends."""
+    settings = Settings.from_environment(os.environ, project_root())
+    telemetry.configure("api", settings.log_format)
+    shell = FastAPI(openapi_url=None, lifespan=_lifespan(settings))
+    return shell
+
+
+def _lifespan(settings: Settings):  # type: ignore[no-untyped-def]
+    @asynccontextmanager
+    async def lifespan(shell: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            platform = await stack.enter_async_context(open_platform(settings, "api"))
+            live = Live(platform.nervous)
+            await live.start()
+            shell.mount("/", build(platform, live))
+            yield
+
+    return lifespan

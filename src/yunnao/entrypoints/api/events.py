@@ -1,0 +1,53 @@
+"""Live events as a stream (HTML, 9.2 Server-sent events), each for those who may see it."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import orjson
+from fastapi import APIRouter
+from fastapi.responses import StreamingResponse
+
+from yunnao.infra.http import CurrentPrincipal
+from yunnao.infra.live import Live
+from yunnao.kernel.errors import TooMany
+from yunnao.modules.identity.facade import Identity
+
+SHOWN = (
+    "id", "time", "subject", "title", "severity", "lon", "lat", "case_id", "number", "alarm_id", "device",
+    "status", "count", "entity_name",
+)  # fmt: skip
+"""The keys that leave: an event's other data (a reporter, a trace) stays inside."""
+
+
+def present(body: dict[str, Any]) -> dict[str, Any]:
+    """An event as screens read it."""
+    data = body["data"]
+    title = data.get("title") or data.get("message") or {"zh": body["subject"], "en": body["subject"]}
+    merged = {**data, "id": body["id"], "time": body["time"], "subject": body["subject"], "title": title}
+    return {key: merged[key] for key in SHOWN if merged.get(key) is not None}
+
+
+async def _frames(live: Live) -> AsyncIterator[bytes]:
+    yield b"retry: 2000\n\n"
+    async for body in live.stream():
+        if body is None:
+            yield b": still here\n\n"
+        else:
+            yield b"event: %s\ndata: %s\n\n" % (body["subject"].encode(), orjson.dumps(present(body)))
+
+
+def router(live: Live, identity: Identity) -> APIRouter:
+    api = APIRouter(tags=["events"])
+
+    @api.get("/events", response_class=StreamingResponse, summary="Live events (text/event-stream)")
+    async def events(principal: CurrentPrincipal) -> StreamingResponse:
+        identity.authorize(principal, "events:subscribe")
+        if live.full:
+            raise TooMany("too_many_streams")
+        return StreamingResponse(
+            _frames(live),
+            media_type="text/event-stream",
+            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+        )
+
+    return api

@@ -1,0 +1,45 @@
+"""The city at a glance: counts of every module in one answer."""
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from yunnao.bootstrap import Platform
+from yunnao.infra.http import CurrentPrincipal, Tx
+from yunnao.kernel.text import Text
+
+
+def router(platform: Platform, version: str) -> APIRouter:
+    api = APIRouter(tags=["overview"])
+
+    @api.get("/meta", summary="What this city is")
+    async def meta() -> dict[str, Any]:
+        city = platform.city.manifest
+        return {
+            "name": Text(zh="云脑", en="Yunnao"),
+            "city": {
+                "city": city.city,
+                "code": city.code,
+                "name": city.name,
+                "centre": city.centre,
+                "bounds": city.bounds,
+                "time_zone": city.time_zone,
+                "languages": city.languages,
+            },
+            "version": version,
+            "demo": platform.settings.demo,
+            "synthetic": platform.settings.demo,
+        }
+
+    @api.get("/overview", summary="Counts of readings, alarms and cases")
+    async def overview(tx: Tx, principal: CurrentPrincipal) -> dict[str, Any]:
+        platform.identity.authorize(principal, "overview:read")
+        cases = await platform.cases.overview(tx)
+        sensing = await platform.sensing.overview(tx)
+        return {
+            **cases,
+            "time": platform.clock.now(),
+            "counts": {**sensing, **cases["counts"]},
+        }
+
+    return api

@@ -1,0 +1,91 @@
+"""`yunnao up`, and its roles apart: `yunnao api|ingest|worker|simulate`."""
+
+import asyncio
+import os
+import sys
+import time
+
+import typer
+
+from yunnao.bootstrap import prepare, stop_servers
+from yunnao.entrypoints import ingest as ingest_role
+from yunnao.entrypoints import simulate as simulate_role
+from yunnao.entrypoints import worker as worker_role
+from yunnao.entrypoints.roles import run_role
+from yunnao.entrypoints.supervisor import Child, Supervisor
+from yunnao.infra import telemetry
+from yunnao.infra.paths import project_root
+from yunnao.infra.settings import Settings
+from yunnao.kernel.text import say
+
+
+def settings() -> Settings:
+    return Settings.from_environment(os.environ, project_root())
+
+
+def register(app: typer.Typer) -> None:
+    app.command("up", help="Run the whole city on this machine.")(up)
+    app.command("api", help="Serve the HTTP API and the console.")(api)
+    app.command("ingest", help="Store readings and evaluate rules; run several to share the work.")(ingest)
+    app.command("worker", help="Relay events, open cases, run jobs; run several to share the work.")(worker)
+    app.command("simulate", help="Publish the synthetic city's readings and reports (demo mode).")(simulate)
+    app.command("stop", help="Stop the embedded servers.")(stop)
+
+
+def up(workers: int = typer.Option(1, min=1, max=64, help="Ingest workers.")) -> None:
+    own = settings()
+    telemetry.configure("up", own.log_format)
+    began = time.monotonic()
+    prepared = asyncio.run(prepare(own, tell=lambda code, **params: tell(own, code, **params)))
+    for account in prepared.demo_accounts:
+        tell(own, "up_demo_account", **account)
+    tell(own, "up_serving", url=f"http://{own.host}:{own.port}", seconds=f"{time.monotonic() - began:.1f}")
+    children = [Child("api", ["api"]), Child("worker", ["worker"])]
+    children += [Child(f"ingest-{n}", ["ingest"]) for n in range(workers)]
+    if own.simulate:
+        children.append(Child("simulate", ["simulate"]))
+    try:
+        asyncio.run(Supervisor(children).run())
+    finally:
+        stop_servers(own)
+        tell(own, "up_stopped")
+
+
+def tell(own: Settings, code: str, /, **params: object) -> None:
+    """Says one step of the start to the person at the terminal."""
+    print(say(code, own.language, **params), file=sys.stderr, flush=True)
+
+
+def api() -> None:
+    from granian import Granian
+    from granian.constants import Interfaces
+
+    own = settings()
+    telemetry.configure("api", own.log_format)
+    Granian(
+        "yunnao.entrypoints.api.app:create_app",
+        address=own.host,
+        port=own.port,
+        interface=Interfaces.ASGI,
+        factory=True,
+        log_enabled=False,
+        workers_kill_timeout=10,
+        respawn_failed_workers=True,
+        backpressure=512,
+    ).serve()
+
+
+def ingest() -> None:
+    run_role("ingest", ingest_role.run, settings())
+
+
+def worker() -> None:
+    run_role("worker", worker_role.run, settings())
+
+
+def simulate() -> None:
+    run_role("simulate", simulate_role.run, settings())
+
+
+def stop() -> None:
+    stop_servers(settings())

@@ -1,0 +1,72 @@
+"""`yunnao up`: every role in one process group, watched, started again when one falls."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import structlog
+
+STOP_WAIT_S = 20.0
+RESTART_DELAY_S = 1.0
+
+log = structlog.get_logger()
+
+
+@dataclass
+class Child:
+    """A role's process; `arguments` follow `yunnao`."""
+
+    name: str
+    arguments: Sequence[str]
+    process: asyncio.subprocess.Process | None = field(default=None)
+
+    async def start(self) -> None:
+        self.process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "yunnao.entrypoints.cli.main", *self.arguments, env=os.environ.copy()
+        )
+
+
+class Supervisor:
+    """Starts children, restarts those that die, stops all on a signal."""
+
+    def __init__(self, children: Sequence[Child]) -> None:
+        self._children = list(children)
+        self._stop = asyncio.Event()
+
+    async def run(self) -> None:
+        """Returns when a signal has stopped everything."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        await asyncio.gather(*(self._watch(child) for child in self._children))
+
+    async def _watch(self, child: Child) -> None:
+        while not self._stop.is_set():
+            await child.start()
+            assert child.process is not None
+            ended = asyncio.create_task(child.process.wait())
+            stopped = asyncio.create_task(self._stop.wait())
+            await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            stopped.cancel()
+            if not self._stop.is_set():
+                log.warning("role_restarts", role=child.name, exit_code=child.process.returncode)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._stop.wait(), RESTART_DELAY_S)
+        await self._end(child)
+
+    async def _end(self, child: Child) -> None:
+        process = child.process
+        if process is None or process.returncode is not None:
+            return
+        with suppress(ProcessLookupError):
+            process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), STOP_WAIT_S)
+        except TimeoutError:
+            log.warning("role_killed", role=child.name)
+            process.kill()
+            await process.wait()
