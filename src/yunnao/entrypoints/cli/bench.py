@@ -2,6 +2,7 @@
 
 import json
 import runpy
+import sys
 from pathlib import Path
 
 import typer
@@ -30,5 +31,6 @@ def bench(
         return
     if name not in found:
         raise typer.BadParameter(f"{name}; {', '.join(found)}")
+    sys.path.insert(0, str(project_root()))
     result = runpy.run_path(str(found[name]))["run"](quiet=as_json)
     print(json.dumps({"name": name, **result}, ensure_ascii=False))
