@@ -1,0 +1,79 @@
+"""Names in NATS of what devices send, and how an MQTT topic reads there.
+
+A device publishes at QoS 1 to the topic `yunnao/v1/{product}/{device}`. The NATS server keeps it
+in the stream `$MQTT_msgs` before it acknowledges, under `$MQTT.msgs.` plus the topic with dots for
+slashes. A subject transform of that stream moves it to `$MQTT.msgs.yunnao.p.{n}.{product}.{device}`,
+where n is a hash of product and device: all of one device is in one partition, in order.
+
+The transform belongs to the stream and not to the account's mappings: those are skipped for a
+message that arrives in one packet with CONNECT, which would be acknowledged and lost.
+"""
+
+from typing import NamedTuple
+
+from yunnao.kernel.errors import InvalidInput
+
+PARTITIONS = 4
+MQTT_STREAM = "$MQTT_msgs"
+DEVICE_SUBJECTS = "yunnao.v1.>"
+"""What the user `device` may publish."""
+
+STORED_PREFIX = "$MQTT.msgs."
+TRANSFORM_FROM = "$MQTT.msgs.yunnao.v1.*.*"
+TRANSFORM_TO = (
+    f"$MQTT.msgs.yunnao.p.{{{{partition({PARTITIONS},1,2)}}}}.{{{{wildcard(1)}}}}.{{{{wildcard(2)}}}}"
+)
+STRAY_FILTER = "$MQTT.msgs.yunnao.v1.>"
+"""Topics under yunnao/v1 that do not name exactly a product and a device: for the dead letters."""
+
+topic_level_chars_max = 128
+
+
+class IntakeSubject(NamedTuple):
+    """Where a stored message belongs: its partition, product and device."""
+
+    partition: int
+    product: str
+    device: str
+
+
+def partition_filter(partition: int) -> str:
+    """The filter of the consumer that owns `partition` (0 … PARTITIONS - 1)."""
+    return f"{STORED_PREFIX}yunnao.p.{partition}.>"
+
+
+def device_topic(product: str, device: str) -> str:
+    """The MQTT topic of a device; raises InvalidInput `topic_level_invalid` for unusable names."""
+    return f"yunnao/v1/{_checked(product)}/{_checked(device)}"
+
+
+def intake_subject(product: str, device: str) -> str:
+    """The subject to publish to JetStream for what came by HTTP; the stream partitions it."""
+    return f"{STORED_PREFIX}yunnao.v1.{_token(product)}.{_token(device)}"
+
+
+def read_subject(subject: str) -> IntakeSubject:
+    """Partition, product and device of a message stored under `$MQTT.msgs.yunnao.p.`.
+
+    Raises InvalidInput `topic_level_invalid` for any other subject.
+    """
+    parts = subject.removeprefix(STORED_PREFIX).split(".")
+    if len(parts) != 5 or parts[:2] != ["yunnao", "p"] or not parts[2].isdecimal():
+        raise InvalidInput("topic_level_invalid", name=subject[:topic_level_chars_max])
+    return IntakeSubject(int(parts[2]), parts[3].replace("//", "."), parts[4].replace("//", "."))
+
+
+def _token(name: str) -> str:
+    """The NATS token of one topic level: the MQTT gateway writes a dot as two slashes."""
+    return _checked(name).replace(".", "//")
+
+
+def _checked(name: str) -> str:
+    """`name`, if it can stand as one level of a topic and one token of a subject."""
+    if (
+        not 0 < len(name) <= topic_level_chars_max
+        or any(char in "/#+*>" or char.isspace() or not char.isprintable() for char in name)
+        or name.startswith("$")
+    ):
+        raise InvalidInput("topic_level_invalid", name=name[:topic_level_chars_max])
+    return name

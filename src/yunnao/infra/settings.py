@@ -1,0 +1,126 @@
+"""What an operator can set, each by one variable of the environment.
+
+The fields of `Settings` are the one source: `settings_table()` gives the documentation its rows.
+"""
+
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, TypeVar
+
+from yunnao.kernel.errors import InvalidInput
+from yunnao.kernel.text import DEFAULT_LANGUAGE, Language, Text, catalogue
+
+LogFormat = Literal["console", "json"]
+T = TypeVar("T", bound=str)
+
+TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
+FALSE_WORDS = frozenset({"0", "false", "no", "off", ""})
+
+
+def _read(variable: str, default: str) -> dict[str, str]:
+    """The metadata of a field read from `variable`; `default` is how the documentation states it."""
+    return {"variable": variable, "default": default}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings of one process; built once at the edge and passed on."""
+
+    root: Path
+    """The folder of the project, which holds `cities/`, `scenes/` and `web/`."""
+    home: Path = field(metadata=_read("YUNNAO_HOME", ".yunnao"))
+    database_url: str | None = field(metadata=_read("YUNNAO_DATABASE_URL", ""))
+    nats_url: str | None = field(metadata=_read("YUNNAO_NATS_URL", ""))
+    files_url: str = field(metadata=_read("YUNNAO_FILES_URL", "file://<YUNNAO_HOME>/files"))
+    lake_url: str = field(metadata=_read("YUNNAO_LAKE_URL", "file://<YUNNAO_HOME>/lake"))
+    host: str = field(metadata=_read("YUNNAO_HOST", "127.0.0.1"))
+    port: int = field(metadata=_read("YUNNAO_PORT", "8088"))
+    mqtt_port: int = field(metadata=_read("YUNNAO_MQTT_PORT", "1883"))
+    city: str = field(metadata=_read("YUNNAO_CITY", "qingdao"))
+    scenes: tuple[str, ...] = field(metadata=_read("YUNNAO_SCENES", "scenes/*"))
+    demo: bool = field(metadata=_read("YUNNAO_DEMO", "0"))
+    log_format: LogFormat = field(metadata=_read("YUNNAO_LOG_FORMAT", "console"))
+    language: Language = field(metadata=_read("YUNNAO_LANGUAGE", DEFAULT_LANGUAGE))
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str], root: Path) -> "Settings":
+        """Settings from `environ`; a value that cannot be read raises InvalidInput `setting_invalid`."""
+        home = _folder(environ.get("YUNNAO_HOME"), root, root / ".yunnao")
+        scenes = environ.get("YUNNAO_SCENES", "")
+        return cls(
+            root=root,
+            home=home,
+            database_url=environ.get("YUNNAO_DATABASE_URL") or None,
+            nats_url=environ.get("YUNNAO_NATS_URL") or None,
+            files_url=environ.get("YUNNAO_FILES_URL") or f"file://{home}/files",
+            lake_url=environ.get("YUNNAO_LAKE_URL") or f"file://{home}/lake",
+            host=environ.get("YUNNAO_HOST") or "127.0.0.1",
+            port=_port(environ, "YUNNAO_PORT", 8088),
+            mqtt_port=_port(environ, "YUNNAO_MQTT_PORT", 1883),
+            city=environ.get("YUNNAO_CITY") or "qingdao",
+            scenes=tuple(scenes.replace(",", " ").split()) or _folders(root / "scenes"),
+            demo=_switch(environ, "YUNNAO_DEMO"),
+            log_format=_choice(
+                environ, "YUNNAO_LOG_FORMAT", {"console": "console", "json": "json"}, "console"
+            ),
+            language=_choice(environ, "YUNNAO_LANGUAGE", {"zh": "zh", "en": "en"}, DEFAULT_LANGUAGE),
+        )
+
+
+class SettingRow(NamedTuple):
+    """One row of the documentation's table of settings."""
+
+    variable: str
+    default: str
+    description: Text
+
+
+def settings_table() -> list[SettingRow]:
+    """Every setting, in the order of the dataclass; its description is the message `setting_<field>`."""
+    return [_row(each) for each in fields(Settings) if "variable" in each.metadata]
+
+
+def _row(each: "Field[Any]") -> SettingRow:
+    return SettingRow(
+        each.metadata["variable"], each.metadata["default"], catalogue()[f"setting_{each.name}"]
+    )
+
+
+def project_root() -> Path:
+    """The folder that holds the packs: that of the checkout, or else the present one."""
+    checkout = Path(__file__).resolve().parents[3]
+    return checkout if (checkout / "pyproject.toml").is_file() else Path.cwd()
+
+
+def _folder(value: str | None, root: Path, default: Path) -> Path:
+    """`value` as an absolute path; a relative one starts at the project's folder."""
+    return (root / Path(value).expanduser()).resolve() if value else default.resolve()
+
+
+def _folders(parent: Path) -> tuple[str, ...]:
+    """The names of the packs in `parent`, sorted."""
+    if not parent.is_dir():
+        return ()
+    return tuple(sorted(each.parent.name for each in parent.glob("*/scene.yaml")))
+
+
+def _port(environ: Mapping[str, str], variable: str, default: int) -> int:
+    value = environ.get(variable) or str(default)
+    if not value.isdecimal() or not 0 < int(value) < 65536:
+        raise InvalidInput("setting_invalid", variable=variable, value=value, expected="1-65535")
+    return int(value)
+
+
+def _switch(environ: Mapping[str, str], variable: str) -> bool:
+    value = environ.get(variable, "").strip().lower()
+    if value not in TRUE_WORDS | FALSE_WORDS:
+        raise InvalidInput("setting_invalid", variable=variable, value=value, expected="0, 1")
+    return value in TRUE_WORDS
+
+
+def _choice(environ: Mapping[str, str], variable: str, choices: Mapping[str, T], default: T) -> T:
+    value = environ.get(variable) or default
+    if value not in choices:
+        raise InvalidInput("setting_invalid", variable=variable, value=value, expected=", ".join(choices))
+    return choices[value]
