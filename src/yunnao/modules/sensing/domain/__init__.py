@@ -1,0 +1,1 @@
+"""Pure parts of sensing: decoding to columns, rules over columns, plans of partitions."""

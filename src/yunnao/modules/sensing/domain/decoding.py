@@ -1,0 +1,200 @@
+"""Messages of one product to columns: parsed, checked, and told apart where they break a rule.
+
+The only step per message is reading its JSON; all else is per column. A message that breaks a rule
+takes nothing else with it, and of a message with several metrics the good ones are kept.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from yunnao.kernel.packs.scene import Metric, Product
+from yunnao.modules.sensing.domain import times
+from yunnao.modules.sensing.domain.pointers import values_at
+from yunnao.modules.sensing.domain.times import Int64, as_floats
+
+payload_bytes_max = 65_536
+text_chars_max = 1_000
+
+Bools = NDArray[np.bool_]
+
+
+class _Unreadable:
+    """Stands in for a document that is not JSON; no pointer finds anything in it."""
+
+
+UNREADABLE = _Unreadable()
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why message `index` (or one metric of it) is refused: a public code and its parameters."""
+
+    index: int
+    code: str
+    params: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class MetricColumn:
+    """Values of one metric: `rows` are indexes of messages, `value` or `text` stand beside them."""
+
+    metric: str
+    rows: Int64
+    value: NDArray[np.float64]
+    text: list[str] | None = None
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Of n messages: time_us (n), the columns, and what was refused."""
+
+    time_us: Int64
+    columns: list[MetricColumn]
+    refusals: list[Refusal]
+
+
+def parse(payloads: Sequence[bytes]) -> tuple[list[Any], list[Refusal]]:
+    """Documents, with `UNREADABLE` in the place of what is not JSON."""
+    try:
+        if not payloads or max(map(len, payloads)) <= payload_bytes_max:
+            return list(map(orjson.loads, payloads)), []
+    except orjson.JSONDecodeError:
+        pass
+    documents: list[Any] = []
+    refusals: list[Refusal] = []
+    for index, payload in enumerate(payloads):
+        document, code = _parse_one(payload)
+        documents.append(document)
+        if code:
+            refusals.append(Refusal(index, code, {"limit_bytes": payload_bytes_max}))
+    return documents, refusals
+
+
+def _parse_one(payload: bytes) -> tuple[Any, str | None]:
+    if len(payload) > payload_bytes_max:
+        return UNREADABLE, "payload_too_large"
+    try:
+        return orjson.loads(payload), None
+    except orjson.JSONDecodeError:
+        if b"NaN" not in payload and b"Infinity" not in payload:
+            return UNREADABLE, "payload_not_json"
+    try:
+        # Python and others write NaN into JSON: read it, so that the value can be named as the fault.
+        return json.loads(payload), None
+    except (ValueError, RecursionError):
+        return UNREADABLE, "payload_not_json"
+
+
+def decode(product: Product, documents: Sequence[Any], arrival_us: Int64 | None) -> Decoded:
+    """Columns of `documents`; `arrival_us` (n) is the time of those without one of their own.
+
+    Times are judged against the arrival; without it (a dry run) they are not judged.
+    """
+    readable = np.fromiter((d is not UNREADABLE for d in documents), np.bool_, len(documents))
+    refusals: list[Refusal] = []
+    time_us, timely = _times(product, documents, arrival_us, readable, refusals)
+    usable = readable & timely
+    columns: list[MetricColumn] = []
+    touched = np.zeros(len(documents), np.bool_)
+    for name, pointer in product.decoder.metrics.items():
+        raw = values_at(pointer, documents)
+        column = _column(name, product.metrics[name], raw, usable, touched, refusals)
+        if len(column.rows):
+            columns.append(column)
+    refusals.extend(
+        Refusal(int(index), "payload_without_metrics", {"expected": ", ".join(product.decoder.metrics)})
+        for index in np.flatnonzero(usable & ~touched)
+    )
+    return Decoded(time_us, columns, refusals)
+
+
+def _times(
+    product: Product,
+    documents: Sequence[Any],
+    arrival_us: Int64 | None,
+    readable: Bools,
+    refusals: list[Refusal],
+) -> tuple[Int64, Bools]:
+    """Times, and which of them hold; notes refusals of readable messages."""
+    decoder = product.decoder
+    if decoder.time is None:
+        if arrival_us is None:
+            interval_us = product.interval_s * 1_000_000
+            return np.arange(len(documents), dtype=np.int64) * interval_us, np.ones_like(readable)
+        return arrival_us, np.ones_like(readable)
+    raw = values_at(decoder.time, documents)
+    time_us, errors = times.parse(raw, decoder.time_format)
+    good = np.ones_like(readable)
+    for index, code in errors.items():
+        good[index] = False
+        if readable[index]:
+            missing = raw[index] is None
+            refusals.append(
+                Refusal(index, "time_missing" if missing else code, {"value": str(raw[index])[:60]})
+            )
+    if arrival_us is not None:
+        ahead_s = (time_us - arrival_us) / 1e6
+        for wrong, code, limit_s in (
+            (ahead_s > product.future_max_s, "time_in_future", product.future_max_s),
+            (ahead_s < -product.past_max_s, "time_too_old", product.past_max_s),
+        ):
+            for index in np.flatnonzero(wrong & good & readable).tolist():
+                refusals.append(Refusal(index, code, {"value": str(raw[index])[:60], "limit_s": limit_s}))
+            good &= ~wrong
+    return time_us, good
+
+
+def _column(
+    name: str, metric: Metric, raw: list[Any], usable: Bools, touched: Bools, refusals: list[Refusal]
+) -> MetricColumn:
+    """The good values of one metric; `touched` marks every message that has the metric."""
+    kinds = set(map(type, raw))
+    if type(None) in kinds:
+        present = np.fromiter((value is not None for value in raw), np.bool_, len(raw)) & usable
+    else:
+        present = usable
+    touched |= present
+    if metric.value_type == "string":
+        return _text_column(name, raw, present, refusals)
+    if metric.value_type == "boolean":
+        raw = [float(value) if type(value) is bool or value in (0, 1) else None for value in raw]
+    values = as_floats(raw)
+    wrong: list[tuple[Bools, str]] = []
+    finite = np.isfinite(values)
+    if not finite[present].all():
+        right_type = np.fromiter((type(value) in (int, float) for value in raw), np.bool_, len(raw))
+        wrong += [(~right_type, "value_wrong_type"), (right_type & ~finite, "value_not_finite")]
+    if metric.value_type == "integer":
+        wrong.append((finite & (values != np.trunc(values)), "value_not_integer"))
+    low = -np.inf if metric.minimum is None else metric.minimum
+    high = np.inf if metric.maximum is None else metric.maximum
+    wrong.append((finite & ((values < low) | (values > high)), "value_out_of_range"))
+    good = present.copy()
+    for mask, code in wrong:
+        for index in np.flatnonzero(mask & present).tolist():
+            params = {"metric": name, "value": str(raw[index])[:60], "minimum": low, "maximum": high}
+            refusals.append(Refusal(index, code, params))
+        good &= ~mask
+    rows = np.flatnonzero(good)
+    return MetricColumn(name, rows, values[rows])
+
+
+def _text_column(name: str, raw: list[Any], present: Bools, refusals: list[Refusal]) -> MetricColumn:
+    rows: list[int] = []
+    for index in np.flatnonzero(present).tolist():
+        value = raw[index]
+        if not isinstance(value, str) or len(value) > text_chars_max or "\x00" in value:
+            code = "value_wrong_type" if not isinstance(value, str) else "text_unusable"
+            params = {"metric": name, "value": str(value)[:60], "limit_chars": text_chars_max}
+            refusals.append(Refusal(index, code, params))
+        else:
+            rows.append(index)
+    return MetricColumn(
+        name, np.array(rows, np.int64), np.full(len(rows), np.nan), [raw[index] for index in rows]
+    )
