@@ -1,0 +1,180 @@
+"""Who may do what: the matrix of roles and actions, and every case where nobody may."""
+
+import re
+from importlib.resources import files
+
+import pytest
+
+from yunnao.kernel.ids import new_id
+from yunnao.kernel.principal import ANONYMOUS, SYSTEM, Principal
+from yunnao.kernel.text import Text
+from yunnao.modules.identity.access import Policies, PolicyError
+from yunnao.modules.identity.contracts import CaseScope, Resource
+from yunnao.modules.identity.domain import ROLES
+
+POLICIES = Policies.load()
+FOLDER = files("yunnao.modules.identity").joinpath("policies")
+ACTIONS = sorted(
+    re.findall(r'"([a-z0-9]+:[a-z_]+)"', FOLDER.joinpath("policies.cedarschema").read_text(encoding="utf-8"))
+)
+PUBLIC = {"case:report", "photo:create"}
+OPEN = {"overview:read", "alarm:list", "device:list", "device:read", "entity:read", "layer:read"}
+PERSON = PUBLIC | {"token:manage"}
+OWN_DEPARTMENT = {
+    "case:list", "case:read", "case:read_reporter", "case:accept", "case:return", "case:finish", "photo:read",
+}  # fmt: skip
+
+# Actions allowed on a thing of another department, reported by somebody else, in handling.
+ANYWHERE = {
+    "anonymous": PUBLIC,
+    "system": PUBLIC | {"sensing:ingest", "case:create", "open311:create"},
+    "citizen": PERSON | {"open311:create"},
+    "dispatcher": PERSON
+    | OPEN
+    | {
+        "events:subscribe", "alarm:acknowledge", "case:list", "case:read", "case:read_reporter",
+        "case:create", "case:assign", "case:reassign", "case:pass", "case:rework", "case:reject",
+        "case:close", "photo:read", "open311:create",
+    },
+    "department_staff": PERSON | OPEN | {"events:subscribe", "case:create"},
+    "field_worker": PERSON | OPEN | {"events:subscribe", "case:create"},
+    "leader": PERSON | OPEN | {"events:subscribe", "case:list", "case:read", "photo:read"},
+    "data_steward": PERSON | OPEN | {"sensing:ingest"},
+    "administrator": PERSON
+    | {
+        "overview:read", "account:list", "account:manage", "audit:read", "deadletter:read",
+        "deadletter:replay",
+    },
+}  # fmt: skip
+
+
+def person(*roles: str, department: str | None = None) -> Principal:
+    return Principal(
+        new_id(), "someone", Text(zh="某人", en="Someone"), "person", frozenset(roles), department
+    )
+
+
+def who(name: str) -> Principal:
+    if name == "anonymous":
+        return ANONYMOUS
+    if name == "system":
+        return SYSTEM
+    return person(name, department="water" if name in {"department_staff", "field_worker"} else None)
+
+
+def thing(action: str, **attributes: object) -> Resource | None:
+    area = action.split(":", maxsplit=1)[0]
+    if area in {"case", "open311", "photo"}:
+        return Resource("Photo" if area == "photo" else "Case", "1", **attributes)  # type: ignore[arg-type]
+    return None
+
+
+def allowed(principal: Principal, **attributes: object) -> set[str]:
+    return {a for a in ACTIONS if POLICIES.decide(principal, a, thing(a, **attributes)).allowed}
+
+
+def test_the_matrix_names_every_role() -> None:
+    assert set(ANYWHERE) == {"anonymous", "system", *ROLES}
+
+
+@pytest.mark.parametrize("name", ANYWHERE)
+def test_a_role_may_do_what_the_matrix_says_and_nothing_else(name: str) -> None:
+    found = allowed(who(name), department="roads", reporter=new_id(), status="handling")
+    assert found == ANYWHERE[name]
+
+
+@pytest.mark.parametrize("name", ["department_staff", "field_worker"])
+def test_a_department_handles_its_own_cases(name: str) -> None:
+    found = allowed(who(name), department="water", reporter=new_id(), status="handling")
+    assert found == ANYWHERE[name] | OWN_DEPARTMENT
+
+
+@pytest.mark.parametrize("status", ["desk", "closed", "rated", "rejected"])
+def test_a_department_reads_the_reporter_only_while_it_handles(status: str) -> None:
+    case = Resource("Case", "1", department="water", status=status)
+    assert not POLICIES.decide(who("department_staff"), "case:read_reporter", case).allowed
+
+
+def test_staff_without_a_department_see_no_cases() -> None:
+    assert not POLICIES.decide(person("department_staff"), "case:read", Resource("Case", "1")).allowed
+
+
+def test_a_citizen_sees_and_rates_own_cases_only() -> None:
+    citizen = person("citizen")
+    own = {"case:list", "case:read", "case:read_reporter", "case:rate", "photo:read"}
+    assert allowed(citizen, reporter=citizen.id) == ANYWHERE["citizen"] | own
+
+
+def test_the_tracking_code_lets_anybody_rate_and_see_photos() -> None:
+    assert allowed(ANONYMOUS, tracked=True) == PUBLIC | {"case:rate", "photo:read"}
+
+
+@pytest.mark.parametrize("grade", ["important", "core"])
+def test_the_reporter_of_a_graded_case_is_for_dispatchers(grade: str) -> None:
+    case = {"department": "water", "status": "handling", "grade": grade}
+    assert "case:read_reporter" not in allowed(who("department_staff"), **case)
+    assert "case:read_reporter" in allowed(who("dispatcher"), **case)
+
+
+def test_several_roles_add_up() -> None:
+    both = person("administrator", "data_steward")
+    assert allowed(both) == ANYWHERE["administrator"] | ANYWHERE["data_steward"]
+
+
+def test_someone_without_a_role_has_only_what_everybody_has() -> None:
+    assert allowed(person()) == PERSON
+
+
+@pytest.mark.parametrize(
+    ("principal", "everything", "department", "own"),
+    [
+        (who("dispatcher"), True, False, False),
+        (who("leader"), True, False, False),
+        (who("department_staff"), False, True, True),
+        (who("citizen"), False, False, True),
+        (ANONYMOUS, False, False, False),
+        (SYSTEM, False, False, False),
+    ],
+)
+def test_the_scope_of_a_list_follows_from_the_policies(
+    principal: Principal, everything: bool, department: bool, own: bool
+) -> None:
+    assert POLICIES.scope(principal, "case:list") == CaseScope(
+        everything=everything,
+        department=principal.department if department else None,
+        reporter=principal.id if own else None,
+    )
+
+
+def test_a_decision_names_its_policies() -> None:
+    assert POLICIES.decide(ANONYMOUS, "case:report").policies == ("anyone-reports",)
+    assert POLICIES.decide(ANONYMOUS, "audit:read").policies == ()
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [("case:fly", None), ("case:read", Resource("Platform")), ("case:read", Resource("Nothing"))],
+)
+def test_an_action_or_type_that_the_schema_lacks_is_a_mistake(action: str, resource: Resource | None) -> None:
+    with pytest.raises(PolicyError):
+        POLICIES.decide(who("dispatcher"), action, resource)
+
+
+def test_a_role_that_the_schema_lacks_is_a_mistake() -> None:
+    with pytest.raises(PolicyError):
+        POLICIES.decide(person("king"), "case:list")
+
+
+def test_policies_that_do_not_fit_the_schema_are_refused() -> None:
+    schema = FOLDER.joinpath("policies.cedarschema").read_text(encoding="utf-8")
+    with pytest.raises(PolicyError):
+        Policies('permit (principal, action == Action::"case:fly", resource);', schema)
+
+
+def test_every_policy_has_a_name() -> None:
+    for file in FOLDER.iterdir():
+        if file.name.endswith(".cedar"):
+            text = file.read_text(encoding="utf-8")
+            assert len(re.findall(r"^(permit|forbid)\b", text, re.M)) == len(
+                re.findall(r"^@id\(", text, re.M)
+            )
