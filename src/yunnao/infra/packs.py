@@ -28,9 +28,9 @@ async def installed(tx: Transaction) -> list[Row]:
 
 
 async def record(
-    tx: Transaction, kind: Literal["city", "scene"], pack: CityPack | ScenePack, position: int
+    tx: Transaction, kind: Literal["city", "scene"], pack: CityPack | ScenePack, position: int, mark: str
 ) -> None:
-    """Keeps `pack` as the installed one of its name."""
+    """Keeps `pack` as the installed one of its name; `mark` tells later whether it changed."""
     name = pack.manifest.city if isinstance(pack, CityPack) else pack.manifest.scene
     if kind == "city":
         await tx.execute(QUERIES["pack_delete_other_cities"], {"name": name})
@@ -40,7 +40,7 @@ async def record(
             "kind": kind,
             "name": name,
             "version": pack.manifest.version,
-            "content_hash": content_hash(pack),
+            "content_hash": mark,
             "content": Jsonb(pack.model_dump(mode="json")),
             "position": position,
         },
