@@ -19,6 +19,7 @@ import structlog
 from psycopg.types.json import Jsonb
 
 from yunnao.infra.postgres import Row, Transaction
+from yunnao.kernel.errors import InvalidInput
 from yunnao.kernel.principal import Principal
 from yunnao.kernel.text import Text
 from yunnao.modules.identity import store
@@ -99,6 +100,15 @@ async def verify(tx: Transaction) -> AuditReport:
             position, state["unlinked"], position + 1, state["lost"], "audit_row_lost", previous.hex()
         )
     return AuditReport(position, state["unlinked"], None, None, None, previous.hex())
+
+
+async def contains(tx: Transaction, head: str) -> bool:
+    """Whether the chain has this hash. Raises InvalidInput `audit_head_invalid`."""
+    try:
+        wanted = bytes.fromhex(head)
+    except ValueError as error:
+        raise InvalidInput("audit_head_invalid", head=head) from error
+    return wanted == CHAIN_START or await store.one(tx, "audit_link_by_hash", hash=wanted) is not None
 
 
 def _fault(row: Row, position: int, previous: bytes) -> str | None:

@@ -55,11 +55,17 @@ class Identity:
     `demo_file` is where the demo accounts' passwords lie; None where demo mode is off.
     """
 
-    def __init__(self, clock: Clock, policies: Policies, demo_file: Path | None = None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        policies: Policies,
+        demo_file: Path | None = None,
+        passwords: Passwords | None = None,
+    ) -> None:
         self._clock = clock
         self._policies = policies
         self._demo_file = DemoFile(demo_file) if demo_file else None
-        self._passwords = Passwords()
+        self._passwords = passwords or Passwords()
 
     # --- installation ------------------------------------------------------------------------
 
@@ -347,3 +353,7 @@ class Identity:
     async def verify_audit(self, tx: Transaction) -> AuditReport:
         """Recomputes the whole chain."""
         return await audit_log.verify(tx)
+
+    async def audit_contains(self, tx: Transaction, head: str) -> bool:
+        """Whether the chain has a row with the hash `head` (hexadecimal), as a head kept elsewhere."""
+        return await audit_log.contains(tx, head)

@@ -10,10 +10,10 @@ HASHINGS_MAX = 2
 
 
 class Passwords:
-    """Hashes and verifies passwords with the parameters of RFC 9106, 4 (second choice)."""
+    """Hashes and verifies passwords, by default with the parameters of RFC 9106, 4 (second choice)."""
 
-    def __init__(self) -> None:
-        self._hasher = PasswordHasher()
+    def __init__(self, hasher: PasswordHasher | None = None) -> None:
+        self._hasher = hasher or PasswordHasher()
         self._gate = asyncio.Semaphore(HASHINGS_MAX)
         self._nobody: str | None = None
 

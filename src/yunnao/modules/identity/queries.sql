@@ -177,7 +177,7 @@ DELETE FROM identity.api_token WHERE id = %(id)s AND party_id = %(party_id)s RET
 -- name: prune
 -- What can no longer let anybody in or keep anybody out. Expired tokens stay a month, to be explained.
 WITH sessions AS (
-    DELETE FROM identity.session WHERE expires_at < %(now)s OR last_seen_at + idle_max < %(now)s
+    DELETE FROM identity.session WHERE expires_at <= %(now)s OR last_seen_at + idle_max <= %(now)s
 ), failures AS (
     DELETE FROM identity.sign_in_failure WHERE failed_at < %(now)s - interval '1 day'
 )
@@ -224,6 +224,9 @@ SELECT l.position, l.audit_id, l.prev_hash, l.hash, a.id, a.time, a.actor_id, a.
        a.resource, a.detail::text AS detail_json
 FROM identity.audit_link l LEFT JOIN identity.audit a ON a.id = l.audit_id
 WHERE l.position > %(after)s ORDER BY l.position LIMIT %(limit)s;
+
+-- name: audit_link_by_hash
+SELECT position FROM identity.audit_link WHERE hash = %(hash)s;
 
 -- name: audit_unlinked
 -- Rows without a link, and rows that wait for one but are gone.
