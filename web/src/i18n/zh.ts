@@ -1,0 +1,91 @@
+export const zh = {
+  app: { name: '云脑', tagline: '开放的城市大脑', synthetic: '合成数据', syntheticHint: '这里的数据由程序生成，并非真实的城市数据。' },
+  nav: {
+    cockpit: '城市运行', cases: '事件', alarms: '告警', devices: '感知设备', admin: '系统管理',
+    report: '我要上报', track: '查询进度', main: '主导航', skip: '跳到正文', menu: '菜单',
+  },
+  common: {
+    loading: '正在加载', retry: '重试', empty: '没有内容', more: '加载更多', close: '关闭', cancel: '取消', confirm: '确定',
+    all: '全部', search: '搜索', back: '返回', signOut: '退出登录', language: '语言', theme: '切换明暗主题', account: '账号',
+    total: '共 {n} 条', shown: '已显示 {n} 条', tooMany: '已显示 {n} 条，还有更多。请缩小筛选范围。', clear: '清除筛选',
+    fullscreen: '全屏', copy: '复制', copied: '已复制', details: '详情', optional: '选填', noValue: '—', open: '打开', list: '列表', map: '地图',
+    filters: '筛选', yes: '是', no: '否', none: '无', refresh: '刷新',
+  },
+  error: {
+    offline: '连接不上服务器。请检查网络后重试。', generic: '出错了（{code}）。请重试；若反复出现，请联系管理员。',
+    lost: '实时连接已中断，正在重新连接……数据可能不是最新的。', forbiddenTitle: '您没有权限查看此页', forbidden: '当前账号的角色看不到这里的内容。如确有需要，请联系管理员。',
+    missingTitle: '没有这个页面', missing: '网址可能写错了，或者内容已移走。', home: '回到首页', list: '没能取到列表',
+    expired: '登录已过期，请重新登录。',
+  },
+  signin: {
+    title: '登录', account: '账号', password: '密码', submit: '登录', busy: '正在登录',
+    wrong: '账号或密码不对。', tooMany: '失败次数过多，请稍后再试。', demo: '演示账号', demoHint: '点一下即可登录，每个角色看到的不同。',
+    citizens: '市民服务', reportHint: '拍照上报身边的问题，一分钟完成', trackHint: '用查询码看办理到哪一步', need: '请填写账号和密码。',
+    lead: '城市里发生的事，感知得到、交得出去、办得了、看得见。', districts: '{n} 个区市',
+  },
+  role: {
+    citizen: '市民', dispatcher: '派遣员', department_staff: '部门经办', field_worker: '处置人员', leader: '领导',
+    data_steward: '数据管理员', administrator: '管理员',
+  },
+  cockpit: {
+    title: '城市运行中心', sensing: '感知', operations: '运行', devices: '在线设备', ofDevices: '共 {n} 台', rate: '读数', perSecond: '条/秒',
+    today: '今日 {n} 条', alarms: '当前告警', casesToday: '今日事件', open: '在办', auto: '自动派遣', desk: '待人工派遣', closed: '今日办结',
+    overdue: '超期', satisfaction: '满意度', stream: '实时动态', streamEmpty: '等待新的事件', live: '实时', broken: '中断',
+    hourly: '近 24 小时受理与办结', opened: '受理', closedSeries: '办结', byDistrict: '各区在办', byCategory: '事件类别', within: '期限内',
+    layers: '图层', layerCases: '在办事件', layerAlarms: '告警', legend: '图例', office: '返回工作台', value: '当前值', observed: '观测于',
+    view: '查看', reset: '回到全市', noData: '暂无数据', other: '其他', onTime: '按期', wait: '待派遣', handle: '办理中', late: '已超期',
+  },
+  subject: {
+    'sensing.alarm.opened': '告警', 'sensing.alarm.cleared': '告警解除', 'cases.case.opened': '新事件', 'cases.case.changed': '事件进展',
+    'sensing.readings.stored': '读数入库',
+  },
+  status: {
+    desk: '待派遣', assigned: '已派遣', handling: '处置中', checking: '待核查', closed: '已办结', rated: '已评价', rejected: '不予受理',
+  },
+  source: { citizen: '市民上报', open311: 'Open311', alarm: '感知告警', officer: '人员登记', hotline: '热线' },
+  severity: { minor: '一般', moderate: '较重', severe: '严重', extreme: '特别严重' },
+  alarmState: { open: '未处理', acknowledged: '已确认', cleared: '已解除' },
+  deviceState: { online: '在线', silent: '失联' },
+  deadline: { left: '剩 {span}', late: '超期 {span}', none: '无时限', due: '时限' },
+  cases: {
+    title: '事件', searchHint: '编号、内容、地址', status: '状态', department: '责任部门', category: '类别', area: '区域', source: '来源',
+    overdueOnly: '只看超期', opened: '受理时间', pick: '选择一条事件查看详情', keys: 'J/K 上下移动，回车打开，/ 搜索', empty: '没有符合条件的事件',
+    emptyHint: '换一个筛选条件试试。', allOpen: '全部在办', place: '地点', reporter: '报告人', photos: '照片', timeline: '办理过程', flow: '流程图',
+    flowDone: '已完成', flowNow: '当前步骤', noFlow: '这条事件没有流程图。', informed: '同时告知', alarmLink: '来自感知告警', rating: '群众评价', trace: '追踪号',
+    noPhotos: '没有照片', fields: '补充信息', notOnMap: '没有坐标', dispatch: '派遣依据', automatic: '系统自动派遣', manual: '人工派遣', suggested: '系统建议',
+    confidence: '把握', threshold: '自动派遣线 {n}', reasons: '理由', alternatives: '其他可能', accept: '采纳建议', acceptHint: '回车采纳',
+    below: '把握低于自动派遣线，请人工确认。', actions: '可做的处理', noActions: '当前没有需要您做的操作。', comment: '说明', commentHint: '写清楚处理情况或原因',
+    choose: '请选择', needComment: '请填写说明。', needDepartment: '请选择部门。', done: '已完成：{action}', conflict: '事件状态已变化，已为您刷新。',
+    notFound: '没有这条事件，或您无权查看。', unknownPlace: '地点未知', noCategory: '未分类', noDepartment: '未派遣', people: '人员', system: '系统',
+    addPhotos: '添加照片', uploading: '正在上传', score: '{n} 分',
+  },
+  alarms: {
+    title: '告警', state: '状态', acknowledge: '确认', acknowledged: '已确认', empty: '没有告警', emptyHint: '一切正常。', device: '设备', entity: '对象', opened: '发生',
+    cleared: '解除', value: '数值', case: '事件', seeCase: '查看事件', severity: '级别',
+  },
+  devices: {
+    title: '感知设备', product: '产品', state: '状态', searchHint: '设备编号、对象名称', lastSeen: '最近上报', latest: '最新值', entity: '监测对象', empty: '没有符合条件的设备',
+    metric: '指标', range: '时间范围', hours: '{n} 小时', days: '{n} 天', noReadings: '这段时间没有读数。', never: '从未上报', place: '位置', readings: '读数',
+  },
+  report: {
+    title: '上报问题', lead: '看到问题，拍一张，说一句，剩下的交给我们。', what: '发生了什么', placeholder: '例如：香港中路 10 号门口的井盖破了，晚上很危险。',
+    needText: '请用一两句话说说发生了什么。', photos: '照片', addPhoto: '拍照或选图', photoHint: '最多 {n} 张，会自动压缩；不会保留照片里的拍摄信息。', removePhoto: '删除这张照片',
+    photoFailed: '没有传上去', photoRetry: '重新上传', photoBad: '这个文件不是能读取的照片。', where: '在哪里', locate: '用我的位置', locating: '正在定位', locateFailed: '没能取得位置。请在地图上点选，或写下地址。',
+    locateDenied: '浏览器没有定位权限。请在地图上点选，或写下地址。', onMap: '在地图上点选', address: '地址', addressHint: '路名、门牌、附近的标志物', fromPhoto: '已采用照片里的拍摄位置',
+    outside: '这个位置不在{city}范围内，请检查。', needPlace: '请给出位置或地址，处置人员才找得到。', clearPlace: '去掉位置', contact: '联系方式', contactHint: '选填。只用于核实这件事，不对外公开。', name: '称呼', phone: '手机号',
+    phoneBad: '手机号看起来不对。', submit: '提交', sending: '正在提交', waiting: '等待照片上传', doneTitle: '已收到', done: '请记下查询码，随时可以看办理到哪一步。', number: '事件编号', code: '查询码',
+    see: '查看进度', again: '再报一件', offline: '没有网络。写好的内容留在本机，网络恢复后再按提交。', failed: '没有提交成功', near: '附近已有人上报', draft: '已恢复上次没提交的内容', mapHelp: '移动地图，让十字对准位置', useHere: '就是这里',
+    chars: '{n} / {max}',
+  },
+  track: {
+    title: '查询进度', lead: '输入上报时得到的查询码。', code: '查询码', go: '查询', mine: '本机上报过的', missing: '没有这个查询码，请核对后再试。', department: '承办部门', waiting: '正在确定承办部门',
+    due: '办理时限', rateTitle: '办得怎么样？', rateHint: '您的评价会计入部门的满意度。', rateComment: '还想说点什么', rateSend: '提交评价', rated: '谢谢您的评价', star: '{n} 星', opened: '上报时间', steps: '办理进度',
+    step1: '已上报', step2: '已派遣', step3: '处置中', step4: '核查', step5: '办结', stopped: '未受理', remove: '从列表移除', place: '位置', yourWords: '您的描述',
+  },
+  admin: {
+    title: '系统管理', accounts: '账号', audit: '审计日志', deadLetters: '死信', tokens: '接口令牌', name: '名称', roles: '角色', department: '部门', time: '时间', actor: '操作人', action: '操作', resource: '对象', detail: '内容',
+    replay: '重放', replayed: '已重放', noDead: '没有死信', noDeadHint: '所有进来的消息都已正确处理。', reason: '原因', from: '来源', newToken: '新建令牌', tokenName: '用途', days: '有效天数', create: '创建',
+    tokenOnce: '令牌只显示这一次，请立即保存。', remove: '吊销', removeAsk: '吊销后，使用它的程序将无法访问。确定吗？', expires: '到期', noTokens: '还没有令牌', noAudit: '没有记录', noAccounts: '没有账号', anonymous: '未登录', payload: '原文', created: '创建',
+  },
+}
+export type Messages = typeof zh

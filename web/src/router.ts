@@ -1,0 +1,56 @@
+import { createRouter, createWebHistory, type RouteRecordRaw } from 'vue-router'
+import type { Role } from './api/types'
+import { useSession } from './stores/session'
+
+declare module 'vue-router' {
+  interface RouteMeta {
+    /** public: citizens' pages; office: with the side navigation; wall: full screen. */
+    layout: 'public' | 'office' | 'wall' | 'bare'
+    /** Who may open it; none: everybody, signed in or not. */
+    roles?: readonly Role[]
+    /** Key of the page's name. */
+    title?: string
+  }
+}
+
+export const officers: readonly Role[] = [
+  'dispatcher',
+  'department_staff',
+  'field_worker',
+  'leader',
+  'data_steward',
+  'administrator',
+]
+
+const routes: RouteRecordRaw[] = [
+  { path: '/', name: 'root', redirect: () => useSession().account ? useSession().home : '/signin' },
+  { path: '/signin', component: () => import('./pages/SignInPage.vue'), meta: { layout: 'bare', title: 'signin.title' } },
+  { path: '/report', component: () => import('./pages/ReportPage.vue'), meta: { layout: 'public', title: 'report.title' } },
+  { path: '/track', component: () => import('./pages/TrackEntryPage.vue'), meta: { layout: 'public', title: 'track.title' } },
+  { path: '/track/:code', component: () => import('./pages/TrackPage.vue'), props: true, meta: { layout: 'public', title: 'track.title' } },
+  { path: '/cockpit', component: () => import('./pages/CockpitPage.vue'), meta: { layout: 'wall', roles: officers, title: 'cockpit.title' } },
+  { path: '/cases', component: () => import('./pages/CasesPage.vue'), meta: { layout: 'office', roles: officers, title: 'cases.title' } },
+  { path: '/cases/:id', component: () => import('./pages/CasesPage.vue'), props: true, meta: { layout: 'office', roles: officers, title: 'cases.title' } },
+  { path: '/alarms', component: () => import('./pages/AlarmsPage.vue'), meta: { layout: 'office', roles: officers, title: 'alarms.title' } },
+  { path: '/devices', component: () => import('./pages/DevicesPage.vue'), meta: { layout: 'office', roles: officers, title: 'devices.title' } },
+  { path: '/devices/:device', component: () => import('./pages/DevicePage.vue'), props: true, meta: { layout: 'office', roles: officers, title: 'devices.title' } },
+  { path: '/admin/:tab?', component: () => import('./pages/AdminPage.vue'), props: true, meta: { layout: 'office', roles: ['administrator'], title: 'admin.title' } },
+  { path: '/403', component: () => import('./pages/ForbiddenPage.vue'), meta: { layout: 'public', title: 'error.forbiddenTitle' } },
+  { path: '/:rest(.*)*', component: () => import('./pages/MissingPage.vue'), meta: { layout: 'public', title: 'error.missingTitle' } },
+]
+
+export const router = createRouter({
+  history: createWebHistory(),
+  routes,
+  scrollBehavior: (_to, _from, saved) => saved ?? { top: 0 },
+})
+
+router.beforeEach(async (to) => {
+  const session = useSession()
+  await session.restore()
+  if (to.path === '/signin' && session.account) return session.home
+  const roles = to.meta.roles
+  if (!roles) return true
+  if (!session.account) return { path: '/signin', query: { to: to.fullPath } }
+  return session.hasAny(roles) ? true : '/403'
+})

@@ -1,0 +1,64 @@
+/** Who is signed in. */
+import { defineStore } from 'pinia'
+import { computed, ref } from 'vue'
+import { api } from '@/api'
+import { ApiError } from '@/api/client'
+import type { Account, Role } from '@/api/types'
+import { recall, remember } from '@/lib/storage'
+
+/** The page that serves a role best, first match wins. */
+const homes: [Role, string][] = [
+  ['administrator', '/cockpit'],
+  ['leader', '/cockpit'],
+  ['dispatcher', '/cases'],
+  ['department_staff', '/cases'],
+  ['field_worker', '/cases'],
+  ['data_steward', '/devices'],
+]
+
+export const useSession = defineStore('session', () => {
+  const account = ref<Account | null>(null)
+  /** The session ended while the person was working. */
+  const expired = ref(false)
+  const roles = computed<Role[]>(() => account.value?.roles ?? [])
+  const home = computed(() => homes.find(([role]) => roles.value.includes(role))?.[1] ?? '/report')
+
+  function hasAny(allowed: readonly Role[]): boolean {
+    return allowed.some((role) => roles.value.includes(role))
+  }
+
+  let restored: Promise<void> | null = null
+  /** Ask who the cookie belongs to; not asked where nobody has signed in on this device. */
+  function restore(): Promise<void> {
+    if (account.value || !recall('signed_in', false)) return Promise.resolve()
+    restored ??= api
+      .session()
+      .then((s) => {
+        account.value = s.account
+      })
+      .catch((error: unknown) => {
+        restored = null
+        if (error instanceof ApiError && error.status === 401) remember('signed_in', null)
+      })
+    return restored
+  }
+  async function signIn(name: string, password: string): Promise<void> {
+    account.value = (await api.signIn(name, password)).account
+    expired.value = false
+    remember('signed_in', true)
+  }
+  async function signOut(): Promise<void> {
+    await api.signOut().catch(() => undefined)
+    forget()
+  }
+  function forget(): void {
+    account.value = null
+    restored = null
+    remember('signed_in', null)
+  }
+  function expire(): void {
+    if (account.value) expired.value = true
+    forget()
+  }
+  return { account, roles, home, expired, hasAny, restore, signIn, signOut, expire }
+})
