@@ -15,7 +15,7 @@ LogFormat = Literal["console", "json"]
 T = TypeVar("T", bound=str)
 
 TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
-FALSE_WORDS = frozenset({"0", "false", "no", "off", ""})
+FALSE_WORDS = frozenset({"0", "false", "no", "off"})
 
 
 def _read(variable: str, default: str) -> dict[str, str]:
@@ -40,6 +40,7 @@ class Settings:
     city: str = field(metadata=_read("YUNNAO_CITY", "qingdao"))
     scenes: tuple[str, ...] = field(metadata=_read("YUNNAO_SCENES", "scenes/*"))
     demo: bool = field(metadata=_read("YUNNAO_DEMO", "0"))
+    simulate: bool = field(metadata=_read("YUNNAO_SIMULATE", "<YUNNAO_DEMO>"))
     log_format: LogFormat = field(metadata=_read("YUNNAO_LOG_FORMAT", "console"))
     language: Language = field(metadata=_read("YUNNAO_LANGUAGE", DEFAULT_LANGUAGE))
 
@@ -60,7 +61,10 @@ class Settings:
             mqtt_port=_port(environ, "YUNNAO_MQTT_PORT", 1883),
             city=environ.get("YUNNAO_CITY") or "qingdao",
             scenes=tuple(scenes.replace(",", " ").split()) or _folders(root / "scenes"),
-            demo=_switch(environ, "YUNNAO_DEMO"),
+            demo=_switch(environ, "YUNNAO_DEMO", default=False),
+            simulate=_switch(
+                environ, "YUNNAO_SIMULATE", default=_switch(environ, "YUNNAO_DEMO", default=False)
+            ),
             log_format=_choice(
                 environ, "YUNNAO_LOG_FORMAT", {"console": "console", "json": "json"}, "console"
             ),
@@ -87,12 +91,6 @@ def _row(each: "Field[Any]") -> SettingRow:
     )
 
 
-def project_root() -> Path:
-    """The folder that holds the packs: that of the checkout, or else the present one."""
-    checkout = Path(__file__).resolve().parents[3]
-    return checkout if (checkout / "pyproject.toml").is_file() else Path.cwd()
-
-
 def _folder(value: str | None, root: Path, default: Path) -> Path:
     """`value` as an absolute path; a relative one starts at the project's folder."""
     return (root / Path(value).expanduser()).resolve() if value else default.resolve()
@@ -112,8 +110,10 @@ def _port(environ: Mapping[str, str], variable: str, default: int) -> int:
     return int(value)
 
 
-def _switch(environ: Mapping[str, str], variable: str) -> bool:
+def _switch(environ: Mapping[str, str], variable: str, *, default: bool) -> bool:
     value = environ.get(variable, "").strip().lower()
+    if not value:
+        return default
     if value not in TRUE_WORDS | FALSE_WORDS:
         raise InvalidInput("setting_invalid", variable=variable, value=value, expected="0, 1")
     return value in TRUE_WORDS

@@ -98,10 +98,12 @@ def ensure_nats(
         folder = home / "nats"
         open_folder(folder)
         credentials = _credentials(folder)
-        if (running := _running(folder)) and (ports := _remembered(folder)):
-            found = _server(folder, credentials, ports, running.pid, found=True)
-            if _wait_for_health(found):
+        if running := _running(folder):
+            ports = _remembered(folder)
+            found = _server(folder, credentials, ports, running.pid, found=True) if ports else None
+            if found and _wait_for_health(found):
                 return found
+            # Its home was deleted under it, or it is ill: it would keep the ports from the new one.
             end_process(running, signal.SIGTERM, stop_limit_s)
         program = find_nats_program()
         for _ in range(starts_max):

@@ -34,10 +34,10 @@ from yunnao.infra.embedded.processes import (
     one_starter,
     open_folder,
     pick_port,
+    poll_pause_s,
     process_of,
     read_state,
     silent,
-    wait_until,
     write_private,
     write_state,
 )
@@ -50,6 +50,8 @@ start_limit_s = 300.0
 connect_limit_s = 5
 stop_limit_s = 60.0
 told_after_s = 2.0
+grace_s = 1.0
+"""How long a server that was just started may have no process yet."""
 starts_max = 5
 log_bytes_max = 20_000_000
 
@@ -104,20 +106,17 @@ def ensure_postgres(home: Path, *, durable: bool = True, on_progress: Progress =
     with one_starter(home, "postgres"):
         cluster = _locate(home)
         running = _running(cluster)
-        if running is None:
+        pid = _wait_until_it_answers(cluster, running[1], 0, on_progress) if running else None
+        if running and pid:
+            port, found = running[1], True
+        else:
             programs = programs_for(cluster.user)
             if programs.major != wanted_major:
                 on_progress("postgres_other_version", version=programs.version, wanted=wanted_major)
             _create(cluster, programs, durable, on_progress)
-            pid, port = _start(cluster, programs, durable, on_progress)
-        else:
-            pid, port = running
-            if not wait_until(lambda: _answers(cluster, port), start_limit_s):
-                raise Unavailable("postgres_start_failed", log=str(cluster.log), tail=last_lines(cluster.log))
+            (pid, port), found = _start(cluster, programs, durable, on_progress), False
         version = _ensure_database(cluster, port)
-        return EmbeddedPostgres(
-            cluster.url(port), pid, cluster.log, version, cluster.data, running is not None
-        )
+        return EmbeddedPostgres(cluster.url(port), pid, cluster.log, version, cluster.data, found)
 
 
 def find_postgres(home: Path) -> EmbeddedPostgres | None:
@@ -264,29 +263,34 @@ def _start(cluster: _Cluster, programs: Programs, durable: bool, on_progress: Pr
         conf = f"-c config_file={shlex.quote(str(cluster.base / 'postgresql.conf'))}"
         options = [f"--pgdata={cluster.data}", f"--log={cluster.log}", f"--options={conf}"]
         cluster.user.run([str(programs.folder / "pg_ctl"), "start", "--no-wait", "--silent", *options])
-        pid = _wait_for_start(cluster, port, on_progress)
+        pid = _wait_until_it_answers(cluster, port, grace_s, on_progress)
         if pid is not None:
             return pid, port
         time.sleep(attempt * 0.2)
     raise Unavailable("postgres_start_failed", log=str(cluster.log), tail=last_lines(cluster.log))
 
 
-def _wait_for_start(cluster: _Cluster, port: int, on_progress: Progress) -> int | None:
-    """The pid once the server answers; None if it ended. Recovery is waited for, and told."""
+def _wait_until_it_answers(
+    cluster: _Cluster, port: int, patience_s: float, on_progress: Progress
+) -> int | None:
+    """The pid once the server answers; None if there is no process of it after `patience_s`.
+
+    Recovery after a crash is waited for, and told. Raises Unavailable `postgres_start_failed` for a
+    server that lives and does not answer within `start_limit_s`.
+    """
     begun = time.monotonic()
     told = False
-    while time.monotonic() - begun < start_limit_s:
+    while (waited := time.monotonic() - begun) < start_limit_s:
         running = _running(cluster)
         if running and _answers(cluster, port):
             return running[0]
-        waited = time.monotonic() - begun
-        if running is None and waited > told_after_s and not find_process("postgres", str(cluster.data)):
+        if running is None and waited >= patience_s and not find_process("postgres", str(cluster.data)):
             return None
         if running and waited > told_after_s and not told:
             on_progress("postgres_recovering", limit_s=int(start_limit_s))
             told = True
-        time.sleep(0.05)
-    return None
+        time.sleep(poll_pause_s)
+    raise Unavailable("postgres_start_failed", log=str(cluster.log), tail=last_lines(cluster.log))
 
 
 def _answers(cluster: _Cluster, port: int) -> bool:

@@ -7,8 +7,8 @@ import secrets
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,7 +18,7 @@ from yunnao.kernel.errors import Unavailable
 
 LOOPBACK = "127.0.0.1"
 lock_wait_s = 300.0
-poll_pause_s = 0.05
+poll_pause_s = 0.02
 
 
 class Progress(Protocol):
@@ -114,24 +114,21 @@ def find_process(program: str, marker: str) -> psutil.Process | None:
 
 
 def end_process(process: psutil.Process, first: signal.Signals, patience_s: float) -> None:
-    """Ask with `first`, and kill after `patience_s` seconds."""
-    try:
+    """Ask with `first`, kill after `patience_s` seconds, and return when it has ended."""
+    with suppress(psutil.NoSuchProcess):
         process.send_signal(first)
-        process.wait(patience_s)
-    except psutil.TimeoutExpired:
-        process.kill()
-        process.wait(patience_s)
-    except psutil.NoSuchProcess:
-        return
+        if not _ended(process, patience_s):
+            process.kill()
+            _ended(process, patience_s)
 
 
-def wait_until(ready: Callable[[], bool], limit_s: float, pause_s: float = poll_pause_s) -> bool:
-    """Whether `ready` came true within `limit_s` seconds."""
+def _ended(process: psutil.Process, limit_s: float) -> bool:
+    """Whether it ended in time; a zombie has, and its parent may take long to notice."""
     until = time.monotonic() + limit_s
-    while not ready():
+    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
         if time.monotonic() > until:
             return False
-        time.sleep(pause_s)
+        time.sleep(poll_pause_s)
     return True
 
 
