@@ -58,6 +58,7 @@ class Platform:
     database: Database
     nervous: Nervous
     city: CityPack
+    scenes: Sequence[ScenePack]
     identity: Identity
     geography: Geography
     twin: Twin
@@ -105,7 +106,9 @@ def stop_servers(settings: Settings) -> None:
 # --- wiring --------------------------------------------------------------------------------------
 
 
-def assemble(settings: Settings, servers: Servers, city: CityPack, role: str) -> Platform:
+def assemble(
+    settings: Settings, servers: Servers, city: CityPack, scenes: Sequence[ScenePack], role: str
+) -> Platform:
     """Joins the modules; opens nothing."""
     clock = SystemClock()
     database = Database(servers.database_url)
@@ -117,7 +120,7 @@ def assemble(settings: Settings, servers: Servers, city: CityPack, role: str) ->
     sensing = Sensing(clock, twin, nervous)
     cases = Cases(clock, identity, geography, FileStore(settings.files_url))
     return Platform(
-        settings, servers, clock, database, nervous, city, identity, geography, twin, sensing, cases
+        settings, servers, clock, database, nervous, city, scenes, identity, geography, twin, sensing, cases
     )
 
 
@@ -136,10 +139,10 @@ async def open_platform(settings: Settings, role: str) -> AsyncIterator[Platform
     servers = await asyncio.to_thread(ensure_servers, settings)
     await migrate(servers.database_url)
     async with Database(servers.database_url) as database, database.transaction() as tx:
-        city = await packs.city(tx)
+        city, scenes = await packs.city(tx), await packs.scenes(tx)
     if city is None:
         raise Unavailable("city_missing")
-    platform = assemble(settings, servers, city, role)
+    platform = assemble(settings, servers, city, scenes, role)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(platform.database)
         await stack.enter_async_context(platform.nervous)
@@ -190,7 +193,7 @@ async def install_packs(settings: Settings, city: Path | None, scenes: Sequence[
         standing = city_pack or await packs.city(tx)
         if standing is None:
             raise Unavailable("city_missing")
-        platform = assemble(settings, servers, standing, "install")
+        platform = assemble(settings, servers, standing, scene_packs, "install")
         return await _install(platform, tx, city_pack, scene_packs)
 
 
@@ -224,7 +227,7 @@ async def _install(
         await packs.record(tx, "scene", scene, position, mark)
         installed.append(name)
     if installed:
-        await platform.cases.train(tx)
+        await platform.cases.ensure_trained(tx)
     return InstallReport(installed, unchanged, accounts)
 
 

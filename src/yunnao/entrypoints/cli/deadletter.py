@@ -28,7 +28,9 @@ async def _list(limit: int) -> None:
     async with open_platform(own, "cli") as platform, platform.database.transaction() as tx:
         for row in await deadletters.page(tx, limit=limit):
             reason = say(row["code"], own.language, **row["params"])
-            print(f"{row['id']}  {row['created_at'].isoformat(timespec='seconds')}  {row['source']}  {reason}")
+            print(
+                f"{row['id']}  {row['created_at'].isoformat(timespec='seconds')}  {row['source']}  {reason}"
+            )
 
 
 @group.command("replay")

@@ -19,7 +19,10 @@ from yunnao.entrypoints.cli import (
 )
 
 app = typer.Typer(
-    name="yunnao", help="Yunnao 云脑: an open city brain.", no_args_is_help=True, pretty_exceptions_enable=False
+    name="yunnao",
+    help="Yunnao 云脑: an open city brain.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
 )
 
 for command in (
