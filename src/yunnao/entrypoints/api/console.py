@@ -38,7 +38,7 @@ def mount(app: FastAPI, dist: Path) -> None:
         app.mount("/assets", Assets(directory=dist / "assets"), name="assets")
 
     @app.get("/{path:path}", include_in_schema=False)
-    async def page(request: Request, path: str) -> Response:
+    def page(request: Request, path: str) -> Response:  # sync: files are read in a thread
         if f"/{path}".startswith(API_PREFIXES):
             raise HTTPException(404)
         wanted = (dist / path).resolve()

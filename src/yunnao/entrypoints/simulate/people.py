@@ -5,6 +5,7 @@ import random
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -52,6 +53,7 @@ class Citizens:
 
     async def run(self, stop: asyncio.Event) -> None:
         citizen = await simulated_citizen(self._platform)
+        zone = ZoneInfo(self._platform.city.manifest.time_zone)
         while self._reports and not stop.is_set():
             report = self._random.choice(self._reports)
             new = NewCase(report.text, "citizen", lon=report.lon, lat=report.lat, address=report.address)
@@ -60,7 +62,7 @@ class Citizens:
                     await self._platform.cases.open_case(tx, new, citizen)
             except YunnaoError as error:
                 log.warning("simulated_report_refused", error=str(error))
-            slower = 4 if self._platform.clock.now().astimezone().hour in NIGHT_HOURS else 1
+            slower = 4 if self._platform.clock.now().astimezone(zone).hour in NIGHT_HOURS else 1
             await pause(stop, self._random.expovariate(1 / (REPORT_EVERY_S * slower)))
 
 

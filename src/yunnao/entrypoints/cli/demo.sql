@@ -1,0 +1,13 @@
+-- name: demo_counts
+-- One row of counts over all modules, so that the demonstration can be judged by what the database
+-- holds and by nothing else.
+SELECT
+    (SELECT count(*) FROM sensing.reading)                                     AS readings,
+    (SELECT count(*) FROM sensing.alarm)                                       AS alarms,
+    (SELECT count(*) FROM cases."case")                                        AS cases,
+    (SELECT count(*) FROM cases."case" WHERE source = 'citizen')               AS reports,
+    (SELECT count(*) FROM cases."case" WHERE automatic)                        AS automatic,
+    (SELECT count(*) FROM cases."case" WHERE NOT automatic)                    AS on_desk,
+    (SELECT count(*) FROM cases."case" WHERE closed_at IS NOT NULL)            AS closed,
+    (SELECT count(*) FROM cases."case" WHERE score IS NOT NULL)                AS rated,
+    (SELECT count(*) FROM infra.dead_letter WHERE replayed_at IS NULL)         AS dead_letters;
