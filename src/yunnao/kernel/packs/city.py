@@ -1,13 +1,13 @@
 """A city pack: where and who. A folder `cities/<city>/`.
 
-    city.yaml          CityManifest (required)
-    areas.yaml         AreasFile         districts, streets and towns
-    shapes.geojson     FeatureCollection, each feature's `properties.code` an area's
-    departments.yaml   DepartmentsFile   departments, street offices, utilities
-    duties.yaml        DutiesFile        category × area → department
-    roles.yaml         RolesFile         names of the roles, and the demo accounts
-    calendar.yaml      CalendarFile      working hours, city holidays
-    README.md
+city.yaml          CityManifest (required)
+areas.yaml         AreasFile         districts, streets and towns
+shapes.geojson     FeatureCollection, each feature's `properties.code` an area's
+departments.yaml   DepartmentsFile   departments, street offices, utilities
+duties.yaml        DutiesFile        category × area → department
+roles.yaml         RolesFile         names of the roles, and the demo accounts
+calendar.yaml      CalendarFile      working hours, city holidays
+README.md
 """
 
 from typing import Literal

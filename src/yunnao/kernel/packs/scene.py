@@ -332,6 +332,14 @@ class ReportExpected(Model):
 TestInput = Annotated[ReadingsInput | ReportInput, Field(discriminator="kind")]
 
 
+class PackCase(Model):
+    """A test case of a pack: the pair `cases/<name>.input.json`, `cases/<name>.expected.json`."""
+
+    name: str
+    input: TestInput
+    expected: ReadingsExpected | ReportExpected
+
+
 class ScenePack(Model):
     """A whole scene pack, as the engine holds it after validation."""
 
@@ -347,3 +355,4 @@ class ScenePack(Model):
     devices: list[DemoDevice] = []
     reports: list[DemoReport] = []
     quality: QualityFile | None = None
+    cases: list[PackCase] = []
