@@ -86,6 +86,7 @@ async def link(tx: Transaction) -> int:
 async def verify(tx: Transaction) -> AuditReport:
     """Recomputes the whole chain, in parts of `VERIFY_ROWS_MAX`, up to the first row that is wrong."""
     position, previous = 0, CHAIN_START
+    await store.run(tx, "audit_unhurried")
     state = await store.one(tx, "audit_unlinked") or {"unlinked": 0, "lost": None}
     while part := await store.rows(tx, "audit_chain", after=position, limit=VERIFY_ROWS_MAX):
         for row in part:

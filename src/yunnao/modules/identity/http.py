@@ -193,7 +193,7 @@ def _add_session(api: APIRouter, identity: Identity, cookie_secure: bool | None)
     @api.put("/session/password", status_code=204, tags=["session"], summary="Change one's own password")
     async def change_password(
         request: Request, tx: Tx, principal: CurrentPrincipal, body: PasswordChange
-    ) -> Any:
+    ) -> Response:
         """Every session of the account ends, this one too."""
         if principal.id is None:
             raise Unauthenticated("sign_in_required")

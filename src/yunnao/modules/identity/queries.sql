@@ -228,6 +228,10 @@ WHERE l.position > %(after)s ORDER BY l.position LIMIT %(limit)s;
 -- name: audit_link_by_hash
 SELECT position FROM identity.audit_link WHERE hash = %(hash)s;
 
+-- name: audit_unhurried
+-- A verification reads the whole log, however long that takes.
+SELECT set_config('statement_timeout', '0', true);
+
 -- name: audit_unlinked
 -- Rows without a link, and rows that wait for one but are gone.
 SELECT (SELECT count(*) FROM identity.audit a
