@@ -1,0 +1,105 @@
+"""The rules of a case, pure: status, actions, numbers, tracking codes, deadlines."""
+
+import hashlib
+import re
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal, get_args
+
+from yunnao.kernel.packs.scene import Deadline
+
+Source = Literal["citizen", "open311", "alarm", "officer", "hotline"]
+Status = Literal["desk", "assigned", "handling", "checking", "closed", "rated", "rejected"]
+Need = Literal["comment", "department", "photos", "category", "score"]
+
+STATUSES: tuple[Status, ...] = get_args(Status)
+OPEN: tuple[Status, ...] = ("desk", "assigned", "handling", "checking")
+
+STATUS_BY_TASK: dict[str, Status] = {
+    "dispatch": "desk",
+    "accept": "assigned",
+    "handle": "handling",
+    "check": "checking",
+    "rate": "closed",
+}
+STATUS_BY_END: dict[str, Status] = {"closed": "rated", "rejected": "rejected"}
+
+
+@dataclass(frozen=True)
+class Action:
+    """What a party may do: `decision` for the flow, what must and what may come with it."""
+
+    name: str
+    decision: str
+    needs: tuple[Need, ...] = ()
+    offers: tuple[Need, ...] = ()
+
+
+ACTIONS: dict[str, Action] = {
+    action.name: action
+    for action in (
+        Action("assign", "assign", ("department",), ("category", "comment")),
+        Action("reject", "reject", ("comment",)),
+        Action("accept", "accept", (), ("comment",)),
+        Action("return", "return", ("comment",)),
+        Action("reassign", "reassign", ("department",), ("comment",)),
+        Action("finish", "finish", ("comment",), ("photos",)),
+        Action("pass", "pass", (), ("comment",)),
+        Action("rework", "rework", ("comment",), ("photos",)),
+        Action("rate", "rate", ("score",), ("comment",)),
+    )
+}
+
+Alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""Crockford's base 32: no letter that is taken for a digit."""
+TRACKING_CHARS = 16
+"""16 characters of 5 bits: 80 bits, too many to guess through a rate limit."""
+
+_SYLLABLE = re.compile(
+    r"(?:[zcs]h|[bpmfdtnlgkhjqxrzcsyw])?[aeiou]+(?:ng(?![aeiou])|n(?![aeiou])|r(?![aeiou]))?"
+)
+
+
+def number_prefix(city: str) -> str:
+    """Initials of the pinyin syllables of a city's slug: `qingdao` is QD, `beijing` BJ."""
+    initials = "".join(found.group()[0] for found in _SYLLABLE.finditer(city))
+    return (initials or city[:2]).upper()[:6]
+
+
+def case_number(prefix: str, opened_at: datetime, of_day: int) -> str:
+    """`QD-20261121-000123`; `opened_at` in the city's own time. Gaps within a day are allowed."""
+    return f"{prefix}-{opened_at:%Y%m%d}-{of_day:06d}"
+
+
+def new_tracking_code() -> str:
+    """80 random bits as `XXXX-XXXX-XXXX-XXXX`."""
+    code = "".join(secrets.choice(Alphabet) for _ in range(TRACKING_CHARS))
+    return "-".join(code[i : i + 4] for i in range(0, TRACKING_CHARS, 4))
+
+
+def tracking_hash(code: str) -> bytes | None:
+    """The hash by which a code is kept; None for what cannot be one. Spelling is forgiven."""
+    plain = re.sub(r"[\s-]", "", code).upper().translate(str.maketrans("OIL", "011"))
+    if len(plain) != TRACKING_CHARS or set(plain) - set(Alphabet):
+        return None
+    return hashlib.sha256(plain.encode()).digest()
+
+
+def due_at(
+    opened_at: datetime, deadline: Deadline, add_working_hours: Callable[[datetime, float], datetime]
+) -> datetime:
+    """The end of the time limit, which runs from the opening (受理).
+
+    `urgent` limits count every hour, the others the city's working hours.
+    """
+    if deadline.clock == "urgent":
+        return opened_at + timedelta(hours=deadline.limit_h)
+    return add_working_hours(opened_at, deadline.limit_h)
+
+
+def title_of(text: str, chars_max: int = 40) -> str:
+    """The first sentence of a report, cut to a line."""
+    first = re.split(r"[\r\n。！？!?]", text.strip(), maxsplit=1)[0].strip()
+    return first if len(first) <= chars_max else first[: chars_max - 1] + "…"

@@ -1,0 +1,258 @@
+"""Cases: whatever people must handle, from the door it came in by to its rating."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from yunnao.infra import outbox
+from yunnao.infra.consumers import Event
+from yunnao.infra.files import FileStore
+from yunnao.infra.postgres import Row, Transaction
+from yunnao.kernel.errors import NotFound
+from yunnao.kernel.ids import new_id
+from yunnao.kernel.packs.city import CityPack
+from yunnao.kernel.packs.scene import ScenePack
+from yunnao.kernel.principal import SYSTEM, Principal
+from yunnao.kernel.time import Clock
+from yunnao.modules.cases import actions, alarms, catalog, domain, figures, intake, photos, store, views
+from yunnao.modules.cases.contracts import ActionData, CaseFilter, NewCase, OpenedCase, StoredPhoto
+from yunnao.modules.cases.georeport import services
+from yunnao.modules.cases.masking import mask_text
+from yunnao.modules.cases.parts import Parts, announcement, case_resource
+from yunnao.modules.geography.facade import Geography
+from yunnao.modules.identity.facade import Identity
+
+OVERDUE_ROWS_MAX = 1_000
+OWN_ROWS_MAX = 100
+
+View = dict[str, Any]
+
+
+class Cases:
+    """The case centre. Every method works in the transaction it is given.
+
+    Reading methods return JSON-ready dictionaries as the HTTP contract names them; names are
+    `Text` in Chinese and English.
+    """
+
+    def __init__(self, clock: Clock, identity: Identity, geography: Geography, files: FileStore) -> None:
+        self._parts = Parts(clock, identity, geography, files)
+
+    # --- packs ---------------------------------------------------------------------------------
+
+    async def install_city(self, tx: Transaction, pack: CityPack) -> None:
+        await catalog.install_city(tx, pack)
+
+    async def install_scene(self, tx: Transaction, pack: ScenePack) -> None:
+        """Raises InvalidInput `flow_…`, `form_schema_invalid`. Call `ensure_trained` after the last."""
+        await catalog.install_scene(tx, pack)
+
+    async def ensure_trained(self, tx: Transaction) -> None:
+        """Teaches the dispatcher where the installed examples have changed; else does nothing."""
+        await catalog.ensure_trained(tx, self._parts.files)
+
+    # --- doors in ------------------------------------------------------------------------------
+
+    async def open_case(self, tx: Transaction, new: NewCase, principal: Principal) -> OpenedCase:
+        """Opens, dispatches and announces a case. The caller has checked the right to its door."""
+        return await intake.open_case(tx, self._parts, new, principal)
+
+    async def on_alarm(self, tx: Transaction, event: Event) -> None:
+        """Consumer of `sensing.alarm.opened`."""
+        await alarms.on_opened(tx, self._parts, event.data)
+
+    async def on_alarm_cleared(self, tx: Transaction, event: Event) -> None:
+        """Consumer of `sensing.alarm.cleared`."""
+        await alarms.on_cleared(tx, self._parts, event.data)
+
+    async def keep_photo(self, tx: Transaction, content: bytes, principal: Principal) -> StoredPhoto:
+        """Raises InvalidInput `photo_unreadable`, TooLarge."""
+        self._parts.identity.authorize(principal, "photo:create")
+        return await photos.keep(tx, self._parts, content, principal)
+
+    async def photo(
+        self,
+        tx: Transaction,
+        photo_id: UUID,
+        principal: Principal,
+        *,
+        thumb: bool = False,
+        tracking_code: str | None = None,
+    ) -> tuple[bytes, str]:
+        """Content and media type. Raises NotFound where the party may not see its case."""
+        return await photos.read(
+            tx, self._parts, photo_id, principal, thumb=thumb, tracking_code=tracking_code
+        )
+
+    # --- handling ------------------------------------------------------------------------------
+
+    async def act(
+        self, tx: Transaction, case_id: UUID, action: str, data: ActionData, principal: Principal
+    ) -> View:
+        """Does `action`; the case's detail afterwards.
+
+        Raises NotFound, Forbidden, Conflict `case_action_not_now`, InvalidInput.
+        """
+        row = await actions.act(tx, self._parts, case_id, action, data, principal)
+        return await self._shown(tx, row, principal)
+
+    # --- reading -------------------------------------------------------------------------------
+
+    async def page(
+        self,
+        tx: Transaction,
+        wanted: CaseFilter,
+        principal: Principal,
+        limit: int = 50,
+        before: UUID | None = None,
+    ) -> tuple[list[View], UUID | None]:
+        """Cases that the party may list, newest first, and the key of the next page."""
+        scope = self._parts.identity.scope(principal, "case:list")
+        return await views.page(tx, self._parts, wanted, scope, limit, before)
+
+    async def get(self, tx: Transaction, case_id: UUID, principal: Principal) -> View:
+        row = await views.require(tx, self._parts, case_id, principal)
+        return await views.detail(tx, self._parts, row, principal)
+
+    async def opened(self, tx: Transaction, case_id: UUID, principal: Principal) -> View:
+        """The detail for whoever opened it; only its number where the party may open but not read."""
+        row = await store.one(tx, "case_get", id=case_id)
+        if row is None:
+            raise NotFound("case_not_found")
+        return await self._shown(tx, row, principal)
+
+    async def timeline(self, tx: Transaction, case_id: UUID, principal: Principal) -> list[View]:
+        await views.require(tx, self._parts, case_id, principal)
+        return await views.timeline(tx, self._parts, case_id)
+
+    async def flow(self, tx: Transaction, case_id: UUID, principal: Principal) -> View:
+        """The flow's BPMN, the elements that wait and those that are done."""
+        row = await views.require(tx, self._parts, case_id, principal)
+        flow = await self._parts.registry.flow(tx, row["flow_hash"])
+        step = flow.position(row["workflow"])
+        bpmn = await self._parts.registry.bpmn(tx, row["flow_hash"])
+        return {"bpmn": bpmn, "current": list(step.current), "done": list(step.done)}
+
+    async def map(self, tx: Transaction, status: Sequence[str], principal: Principal) -> View:
+        scope = self._parts.identity.scope(principal, "case:list")
+        return await figures.case_map(tx, self._parts, tuple(status), scope)
+
+    async def categories(self, tx: Transaction) -> list[View]:
+        snapshot = await self._parts.registry.current(tx)
+        return [
+            {"code": node.code, "name": node.name, "parent": node.parent, "scene": node.scene}
+            for node in snapshot.categories.values()
+            if not node.retired
+        ]
+
+    async def services(self, tx: Transaction) -> list[View]:
+        """What a citizen can report, as Open311 lists it: the leaves of the tree, and `auto`."""
+        snapshot = await self._parts.registry.current(tx)
+        return services(snapshot)
+
+    async def overview(self, tx: Transaction) -> View:
+        return await figures.overview(tx, self._parts)
+
+    async def counts(self, tx: Transaction) -> View:
+        """cases, automatic, desk, closed: of everything in the store."""
+        return dict(await store.one(tx, "cases_counts") or {})
+
+    # --- citizens ------------------------------------------------------------------------------
+
+    async def tracked(self, tx: Transaction, code: str) -> View:
+        """The citizen's view. Raises NotFound `report_not_found`."""
+        return await views.citizen_view(tx, self._parts, await self._tracked_row(tx, code), code)
+
+    async def rate(
+        self, tx: Transaction, code: str, score: int, comment: str | None, principal: Principal
+    ) -> View:
+        """Rates as the holder of the tracking code."""
+        row = await self._tracked_row(tx, code)
+        data = ActionData(comment=comment, score=score)
+        changed = await actions.act(tx, self._parts, row["id"], "rate", data, principal, tracked=True)
+        return await views.citizen_view(tx, self._parts, changed, code)
+
+    async def own(self, tx: Transaction, principal: Principal) -> list[View]:
+        """What the signed-in party reported itself."""
+        if principal.id is None:
+            self._parts.identity.authorize(principal, "case:list")
+        known = await views.names(tx, self._parts)
+        found = await store.rows(tx, "cases_of_reporter", reporter=principal.id, limit=OWN_ROWS_MAX)
+        return [views.brief(known, row, self._parts.clock.now()) for row in found]
+
+    async def near(self, tx: Transaction, lon: float, lat: float) -> list[View]:
+        return await figures.near(tx, self._parts, lon, lat)
+
+    async def public(
+        self,
+        tx: Transaction,
+        *,
+        numbers: Sequence[str] | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        status: Sequence[str] | None = None,
+        categories: Sequence[str] | None = None,
+        limit: int,
+        offset: int = 0,
+    ) -> list[Row]:
+        """Rows for Open311's public reading: no reporter, numbers in texts masked."""
+        known = await views.names(tx, self._parts)
+        wanted = [code for top in categories for code in known.snapshot.below(top)] if categories else None
+        found = await store.rows(
+            tx,
+            "cases_open311",
+            numbers=list(numbers) if numbers is not None else None,
+            start=start,
+            end=end,
+            status=list(status) if status is not None else None,
+            categories=wanted,
+            limit=limit,
+            offset=offset,
+        )
+        return [
+            {
+                **row,
+                "text": mask_text(row["text"]),
+                "category": known.category(row["category"]),
+                "department": known.department(row["department"]),
+            }
+            for row in found
+        ]
+
+    # --- time ----------------------------------------------------------------------------------
+
+    async def scan_deadlines(self, tx: Transaction, now: datetime) -> int:
+        """Marks cases whose deadline has passed and announces them; for a timer. Returns how many."""
+        found = await store.rows(tx, "overdue_mark", now=now, limit=OVERDUE_ROWS_MAX)
+        if not found:
+            return 0
+        await store.run(
+            tx,
+            "timeline_insert_overdue",
+            ids=[new_id() for _ in found],
+            case_ids=[row["id"] for row in found],
+            now=now,
+            actor_name=Jsonb(SYSTEM.name.model_dump()),
+        )
+        snapshot = await self._parts.registry.current(tx)
+        subject = "cases.case.changed"
+        await outbox.publish_many(
+            tx, [(subject, {**announcement(snapshot, subject, row), "overdue": True}) for row in found]
+        )
+        return len(found)
+
+    async def _shown(self, tx: Transaction, row: Row, principal: Principal) -> View:
+        if not self._parts.identity.allowed(principal, "case:read", case_resource(row)):
+            # Whoever returned a case to the desk has no more right to it than anybody else.
+            return {"id": row["id"], "number": row["number"], "status": row["status"], "actions": []}
+        return await views.detail(tx, self._parts, row, principal)
+
+    async def _tracked_row(self, tx: Transaction, code: str) -> Row:
+        wanted = domain.tracking_hash(code)
+        row = await store.one(tx, "case_by_tracking", hash=wanted) if wanted else None
+        if row is None:
+            raise NotFound("report_not_found")
+        return row

@@ -1,0 +1,130 @@
+"""Counts and points: the overview, the map, what was reported nearby."""
+
+from datetime import UTC, datetime, timedelta
+from math import cos, radians
+from typing import Any
+
+from yunnao.infra.postgres import Transaction
+from yunnao.kernel.geometry import valid_lonlat
+from yunnao.kernel.text import catalogue
+from yunnao.modules.cases import domain, store
+from yunnao.modules.cases.masking import mask_text
+from yunnao.modules.cases.parts import Parts
+from yunnao.modules.cases.views import is_overdue, names
+from yunnao.modules.identity.contracts import CaseScope
+
+MAP_POINTS_MAX = 5_000
+NEAR_POINTS_MAX = 20
+NEAR_M = 1_500
+NEAR_DAYS = 30
+CATEGORIES_TOLD_MAX = 12
+CLOSED_TOLD_MAX = 10
+OVERVIEW_DAYS = 30
+"""Shares and means of the overview are of the last 30 days."""
+METRES_PER_DEGREE = 111_320
+
+
+async def overview(tx: Transaction, parts: Parts) -> dict[str, Any]:
+    known = await names(tx, parts)
+    now = parts.clock.now()
+    zone = known.snapshot.city.calendar.zone
+    midnight = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    today, since = midnight.astimezone(UTC), now - timedelta(days=OVERVIEW_DAYS)
+    counts = await store.one(tx, "overview_counts", today=today, since=since, now=now) or {}
+    districts = {row["district"]: row for row in await store.rows(tx, "overview_districts", now=now)}
+    listed = [area for area in await parts.geography.areas(tx) if area.level == "district"]
+    categories = await store.rows(tx, "overview_categories", since=since, limit=CATEGORIES_TOLD_MAX)
+    closed = await store.rows(tx, "overview_closed", limit=CLOSED_TOLD_MAX)
+    return {
+        "counts": dict(counts),
+        "by_district": [
+            {
+                "code": area.code,
+                "name": area.name,
+                "open": districts[area.code]["open"] if area.code in districts else 0,
+                "overdue": districts[area.code]["overdue"] if area.code in districts else 0,
+            }
+            for area in listed
+        ],
+        "by_category": [{**(known.category(row["category"]) or {}), "n": row["n"]} for row in categories],
+        "hourly": await store.rows(tx, "overview_hours", now=now),
+        "recent_closed": [
+            {
+                "id": row["id"],
+                "number": row["number"],
+                "title": mask_text(row["title"]),
+                "category": known.category(row["category"]),
+                "department": known.department(row["department"]),
+                "closed_at": row["closed_at"],
+                "score": row["score"],
+            }
+            for row in closed
+        ],
+    }
+
+
+async def case_map(
+    tx: Transaction, parts: Parts, status: tuple[str, ...], scope: CaseScope
+) -> dict[str, Any]:
+    """GeoJSON (RFC 7946) of the newest cases with a place."""
+    known = await names(tx, parts)
+    now = parts.clock.now()
+    found = await store.rows(
+        tx,
+        "cases_map",
+        status=list(status),
+        everything=scope.everything,
+        own_department=scope.department,
+        own_reporter=scope.reporter,
+        limit=MAP_POINTS_MAX,
+    )
+    nameless = catalogue()["category_none"]
+    features = []
+    for row in found:
+        node = known.snapshot.categories.get(row["category"] or "")
+        name = node.name if node else nameless
+        features.append(
+            {
+                "type": "Feature",
+                "geometry": {"type": "Point", "coordinates": [row["lon"], row["lat"]]},
+                "properties": {
+                    "id": row["id"],
+                    "number": row["number"],
+                    "title": mask_text(row["title"]),
+                    "status": row["status"],
+                    "category_zh": name.zh,
+                    "category_en": name.en,
+                    "overdue": is_overdue(row, now),
+                    "severity": row["severity"],
+                },
+            }
+        )
+    return {"type": "FeatureCollection", "features": features}
+
+
+async def near(tx: Transaction, parts: Parts, lon: float, lat: float) -> list[dict[str, Any]]:
+    """Public points around a place, nearest first; no text, nothing personal."""
+    lon, lat = valid_lonlat(lon, lat)
+    known = await names(tx, parts)
+    since: datetime = parts.clock.now() - timedelta(days=NEAR_DAYS)
+    degrees = NEAR_M / METRES_PER_DEGREE
+    found = await store.rows(
+        tx,
+        "cases_near",
+        lon=lon,
+        lat=lat,
+        dlat=degrees,
+        dlon=degrees / max(0.01, cos(radians(lat))),
+        since=since,
+        limit=NEAR_POINTS_MAX,
+    )
+    return [{**row, "category": known.category(row["category"])} for row in found]
+
+
+def statuses(wanted: str | None) -> tuple[str, ...]:
+    """A filter's statuses: `open` is all that run; names may be joined by commas."""
+    if not wanted:
+        return ()
+    if wanted == "open":
+        return domain.OPEN
+    return tuple(part.strip() for part in wanted.split(",") if part.strip())

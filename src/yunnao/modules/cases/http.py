@@ -1,0 +1,171 @@
+"""The case centre's door for officers, under /api/v1."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from yunnao.infra.http import CurrentPrincipal, Tx
+from yunnao.infra.idempotency import Remembered
+from yunnao.infra.pages import Limit, decode_cursor, encode_cursor
+from yunnao.kernel.errors import InvalidInput
+from yunnao.kernel.principal import Principal
+from yunnao.modules.cases import domain, reports
+from yunnao.modules.cases.contracts import ActionData, CaseFilter, NewCase, Reporter
+from yunnao.modules.cases.facade import Cases
+from yunnao.modules.cases.figures import statuses
+from yunnao.modules.identity.facade import Identity
+
+IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key")]
+
+
+class ReporterBody(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: str | None = None
+    phone: str | None = None
+    email: str | None = None
+
+
+class CaseBody(BaseModel):
+    """A case as an officer or another system opens it; coordinates in WGS 84."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    text: str
+    lon: float | None = None
+    lat: float | None = None
+    address: str | None = None
+    category: str | None = None
+    case_type: str | None = None
+    photos: list[UUID] = []
+    reporter: ReporterBody | None = None
+    fields: dict[str, Any] = {}
+
+
+class ActionBody(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    comment: str | None = None
+    department: str | None = None
+    category: str | None = None
+    photos: list[UUID] = []
+    score: int | None = Field(None, ge=1, le=5)
+
+
+def router(cases: Cases, identity: Identity) -> APIRouter:
+    api = APIRouter(tags=["cases"])
+    _add_lists(api, cases)
+    _add_cases(api, cases, identity)
+    api.include_router(reports.router(cases, identity))
+    return api
+
+
+def sender(request: Request, principal: Principal) -> str:
+    """Whose idempotency keys these are: the account's, or the address's of an anonymous sender."""
+    return str(principal.id) if principal.id else f"{principal.kind}:{address_of(request)}"
+
+
+def address_of(request: Request) -> str:
+    return request.client.host if request.client else "-"
+
+
+def _add_lists(api: APIRouter, cases: Cases) -> None:
+    @api.get("/cases", summary="Cases that you may see, newest first")
+    async def page(
+        tx: Tx,
+        principal: CurrentPrincipal,
+        status: Annotated[str | None, Query(description="A status, several by comma, or `open`.")] = None,
+        department: str | None = None,
+        category: str | None = None,
+        area: str | None = None,
+        source: str | None = None,
+        q: str | None = None,
+        overdue: bool = False,
+        limit: Limit = 50,
+        cursor: str | None = None,
+    ) -> dict[str, Any]:
+        for text in (department, category, area, source):
+            if text is not None and "\x00" in text:
+                raise InvalidInput("text_unreadable")
+        wanted = CaseFilter(_known(statuses(status)), department, category, area, source, q, overdue=overdue)
+        items, following = await cases.page(tx, wanted, principal, limit, _before(cursor))
+        return {"items": items, "next": encode_cursor(str(following)) if following else None}
+
+    @api.get("/cases/map", summary="Cases as GeoJSON points")
+    async def points(tx: Tx, principal: CurrentPrincipal, status: str = "open") -> dict[str, Any]:
+        return await cases.map(tx, _known(statuses(status)), principal)
+
+    @api.get("/categories", summary="The tree of categories")
+    async def categories(tx: Tx) -> dict[str, Any]:
+        return {"items": await cases.categories(tx)}
+
+
+def _add_cases(api: APIRouter, cases: Cases, identity: Identity) -> None:
+    @api.post("/cases", status_code=201, summary="Open a case")
+    async def open_case(
+        request: Request, tx: Tx, principal: CurrentPrincipal, body: CaseBody, key: IdempotencyKey = None
+    ) -> dict[str, Any]:
+        identity.authorize(principal, "case:create")
+        remembered = Remembered(tx, sender(request, principal), key, ["cases", body.model_dump(mode="json")])
+        case_id = await remembered.answer()
+        if case_id is None:
+            # A system's account brings in the hotline's cases; it was not on the spot.
+            source: domain.Source = "hotline" if principal.kind == "system" else "officer"
+            opened = await cases.open_case(tx, _new_case(body, source), principal)
+            case_id = str(opened.id)
+            await remembered.keep(case_id)
+        return await cases.opened(tx, UUID(case_id), principal)
+
+    @api.get("/cases/{case_id}", summary="One case")
+    async def get(tx: Tx, principal: CurrentPrincipal, case_id: UUID) -> dict[str, Any]:
+        return await cases.get(tx, case_id, principal)
+
+    @api.get("/cases/{case_id}/timeline", summary="Everything that happened to a case")
+    async def timeline(tx: Tx, principal: CurrentPrincipal, case_id: UUID) -> dict[str, Any]:
+        return {"items": await cases.timeline(tx, case_id, principal)}
+
+    @api.get("/cases/{case_id}/flow", summary="The case's flow and where it stands")
+    async def flow(tx: Tx, principal: CurrentPrincipal, case_id: UUID) -> dict[str, Any]:
+        return await cases.flow(tx, case_id, principal)
+
+    @api.post("/cases/{case_id}/actions/{action}", summary="Act on a case")
+    async def act(
+        tx: Tx, principal: CurrentPrincipal, case_id: UUID, action: str, body: ActionBody
+    ) -> dict[str, Any]:
+        data = ActionData(
+            body.comment, body.department, body.category, tuple(dict.fromkeys(body.photos)), body.score
+        )
+        return await cases.act(tx, case_id, action, data, principal)
+
+
+def _new_case(body: CaseBody, source: domain.Source) -> NewCase:
+    reporter = Reporter(**body.reporter.model_dump()) if body.reporter else None
+    return NewCase(
+        text=body.text,
+        source=source,
+        lon=body.lon,
+        lat=body.lat,
+        address=body.address,
+        category=body.category,
+        case_type=body.case_type,
+        photos=tuple(dict.fromkeys(body.photos)),
+        reporter=reporter,
+        fields=body.fields,
+    )
+
+
+def _known(wanted: tuple[str, ...]) -> tuple[str, ...]:
+    for status in wanted:
+        if status not in domain.STATUSES:
+            raise InvalidInput("status_unknown", status=status[:40], known=", ".join(domain.STATUSES))
+    return wanted
+
+
+def _before(cursor: str | None) -> UUID | None:
+    key = decode_cursor(cursor)
+    try:
+        return UUID(key) if key is not None else None
+    except (ValueError, AttributeError, TypeError) as error:
+        raise InvalidInput("cursor_invalid") from error

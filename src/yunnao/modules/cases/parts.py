@@ -1,0 +1,136 @@
+"""What the rooms of this module share: its parts, the timeline, and events."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from yunnao.infra import outbox
+from yunnao.infra.files import FileStore
+from yunnao.infra.postgres import Row, Transaction
+from yunnao.kernel.ids import new_id
+from yunnao.kernel.principal import Principal
+from yunnao.kernel.text import Text, catalogue, say
+from yunnao.kernel.time import Clock
+from yunnao.modules.cases import store
+from yunnao.modules.cases.dispatch.model import Model
+from yunnao.modules.cases.registry import Registry, Snapshot
+from yunnao.modules.geography.facade import Geography
+from yunnao.modules.identity.contracts import Department, Resource
+from yunnao.modules.identity.facade import Identity
+
+PHOTOS_DECODED_AT_ONCE_MAX = 2
+"""A decoded photo takes up to 180 MB."""
+
+
+class Models:
+    """Trained models by the hash of their file, read once a process."""
+
+    def __init__(self, files: FileStore) -> None:
+        self._files = files
+        self._held: tuple[str, Model] | None = None
+        self._lock = asyncio.Lock()
+
+    async def get(self, content_hash: str | None) -> Model | None:
+        if content_hash is None:
+            return None
+        async with self._lock:
+            if self._held is None or self._held[0] != content_hash:
+                content = await self._files.get(content_hash)
+                self._held = (content_hash, await asyncio.to_thread(Model.load, content))
+            return self._held[1]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts that the module was wired with."""
+
+    clock: Clock
+    identity: Identity
+    geography: Geography
+    files: FileStore
+    registry: Registry = field(default_factory=Registry)
+    models: Models = field(init=False)
+    decoding: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PHOTOS_DECODED_AT_ONCE_MAX))
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "models", Models(self.files))
+
+    async def departments(self, tx: Transaction) -> dict[str, Department]:
+        return {each.id: each for each in await self.identity.departments(tx)}
+
+
+def case_resource(row: Row, *, tracked: bool = False) -> Resource:
+    """A case as the policies see it."""
+    return Resource(
+        "Case",
+        str(row["id"]),
+        department=row["department"],
+        area=row["district"],
+        reporter=row["reporter_id"],
+        status=row["status"],
+        tracked=tracked,
+    )
+
+
+async def note(
+    tx: Transaction,
+    parts: Parts,
+    case_id: UUID,
+    event: str,
+    principal: Principal,
+    *,
+    comment: str | None = None,
+    department: str | None = None,
+    category: str | None = None,
+    photos: tuple[UUID, ...] = (),
+    detail: dict[str, Any] | None = None,
+) -> None:
+    """Puts one entry on the timeline; its label is the message `case_event_<event>`."""
+    await store.run(
+        tx,
+        "timeline_insert",
+        id=new_id(),
+        case_id=case_id,
+        time=parts.clock.now(),
+        event=event,
+        actor_id=principal.id,
+        actor_name=Jsonb(principal.name.model_dump()),
+        actor_kind=principal.kind,
+        comment=comment,
+        department=department,
+        category=category,
+        photos=list(photos),
+        detail=Jsonb(detail or {}),
+    )
+
+
+async def announce(tx: Transaction, snapshot: Snapshot, subject: str, row: Row) -> None:
+    """Publishes `cases.case.opened` or `cases.case.changed`; nothing personal is in it."""
+    await outbox.publish(tx, subject, announcement(snapshot, subject, row))
+
+
+def announcement(snapshot: Snapshot, subject: str, row: Row) -> dict[str, Any]:
+    node = snapshot.categories.get(row["category"] or "")
+    name = node.name if node else catalogue()["category_none"]
+    status = catalogue()[f"case_status_{row['status']}"]
+    code = "case_opened_title" if subject.endswith("opened") else "case_changed_title"
+    title = Text(
+        zh=say(code, "zh", number=row["number"], category=name.zh, status=status.zh),
+        en=say(code, "en", number=row["number"], category=name.en, status=status.en),
+    )
+    return {
+        "case_id": str(row["id"]),
+        "number": row["number"],
+        "status": row["status"],
+        "title": title.model_dump(),
+        "category": row["category"],
+        "department": row["department"],
+        "lon": row["lon"],
+        "lat": row["lat"],
+        "severity": row["severity"],
+        **({"trace_id": row["trace_id"]} if row.get("trace_id") else {}),
+        **({"alarm_id": str(row["alarm_id"])} if row.get("alarm_id") else {}),
+    }

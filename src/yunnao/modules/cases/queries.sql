@@ -1,0 +1,288 @@
+-- name: revision_get
+SELECT revision FROM cases.revision;
+
+-- name: revision_next
+-- Last in an installation: other processes reload when they see it.
+UPDATE cases.revision SET revision = revision + 1;
+
+-- name: city_upsert
+INSERT INTO cases.city (city, code, number_prefix, time_zone, dispatch_confidence_min, fallback, calendar)
+VALUES (%(city)s, %(code)s, %(number_prefix)s, %(time_zone)s, %(confidence_min)s, %(fallback)s, %(calendar)s)
+ON CONFLICT (one) DO UPDATE SET city = excluded.city, code = excluded.code,
+    number_prefix = excluded.number_prefix, time_zone = excluded.time_zone,
+    dispatch_confidence_min = excluded.dispatch_confidence_min, fallback = excluded.fallback,
+    calendar = excluded.calendar;
+
+-- name: city_get
+SELECT city, code, number_prefix, time_zone, dispatch_confidence_min, fallback, calendar FROM cases.city;
+
+-- name: duties_delete
+DELETE FROM cases.duty;
+
+-- name: duties_insert
+INSERT INTO cases.duty (position, category, area, department)
+SELECT * FROM unnest(%(positions)s::int[], %(categories)s::text[], %(areas)s::text[], %(departments)s::text[]);
+
+-- name: duties_list
+SELECT category, area, department FROM cases.duty ORDER BY position;
+
+-- name: categories_retire
+-- Categories that left the pack stay for the cases that name them.
+UPDATE cases.category SET retired = true WHERE scene = %(scene)s AND NOT code = ANY(%(codes)s::text[]);
+
+-- name: categories_upsert
+INSERT INTO cases.category (code, scene, name, parent, deadline, keywords, position)
+SELECT c.code, %(scene)s, c.name, c.parent, c.deadline, ARRAY(SELECT jsonb_array_elements_text(c.keywords)), c.position
+FROM jsonb_to_recordset(%(categories)s)
+    AS c (code text, name jsonb, parent text, deadline jsonb, keywords jsonb, position int)
+ON CONFLICT (code) DO UPDATE SET scene = excluded.scene, name = excluded.name, parent = excluded.parent,
+    deadline = excluded.deadline, keywords = excluded.keywords, position = excluded.position, retired = false;
+
+-- name: categories_list
+SELECT code, scene, name, parent, deadline, keywords, retired FROM cases.category ORDER BY scene, position;
+
+-- name: flow_insert
+INSERT INTO cases.flow (hash, bpmn) VALUES (%(hash)s, %(bpmn)s) ON CONFLICT DO NOTHING;
+
+-- name: flow_get
+SELECT bpmn FROM cases.flow WHERE hash = %(hash)s;
+
+-- name: case_types_retire
+UPDATE cases.case_type SET retired = true WHERE scene = %(scene)s AND NOT type = ANY(%(types)s::text[]);
+
+-- name: case_type_upsert
+INSERT INTO cases.case_type (type, scene, label, flow_hash, deadline, form, reported_by, position)
+VALUES (%(type)s, %(scene)s, %(label)s, %(flow_hash)s, %(deadline)s, %(form)s, %(reported_by)s, %(position)s)
+ON CONFLICT (type) DO UPDATE SET scene = excluded.scene, label = excluded.label,
+    flow_hash = excluded.flow_hash, deadline = excluded.deadline, form = excluded.form,
+    reported_by = excluded.reported_by, position = excluded.position, retired = false;
+
+-- name: case_types_list
+SELECT type, scene, label, flow_hash, deadline, form, reported_by, retired
+FROM cases.case_type ORDER BY scene, position;
+
+-- name: examples_delete
+DELETE FROM cases.example WHERE scene = %(scene)s;
+
+-- name: examples_insert
+INSERT INTO cases.example (scene, category, position, text)
+SELECT %(scene)s, * FROM unnest(%(categories)s::text[], %(positions)s::int[], %(texts)s::text[]);
+
+-- name: examples_list
+-- In a fixed order, so that equal examples have an equal hash.
+SELECT category, text FROM cases.example ORDER BY scene, category, position;
+
+-- name: model_current
+SELECT hash, examples_hash, report, trained_at FROM cases.dispatch_model WHERE current;
+
+-- name: model_step_down
+UPDATE cases.dispatch_model SET current = false WHERE current;
+
+-- name: model_upsert
+INSERT INTO cases.dispatch_model (hash, examples_hash, report, current)
+VALUES (%(hash)s, %(examples_hash)s, %(report)s, true)
+ON CONFLICT (hash) DO UPDATE SET current = true, examples_hash = excluded.examples_hash;
+
+-- name: number_base
+SELECT base FROM cases.number_day WHERE day = %(day)s;
+
+-- name: number_base_insert
+-- The base is taken from the sequence before any number of the day, so numbers are positive.
+INSERT INTO cases.number_day (day, base) VALUES (%(day)s, nextval('cases.number')) ON CONFLICT DO NOTHING;
+
+-- name: number_next
+SELECT nextval('cases.number') AS number;
+
+-- name: case_insert
+INSERT INTO cases."case" (id, number, tracking_hash, source, scene, case_type, flow_hash, status, category,
+    department, title, text, address, lon, lat, district, street, reporter, reporter_id, fields, automatic,
+    confidence, dispatch, alarm_id, entity, severity, trace_id, opened_at, due_at, changed_at, workflow)
+VALUES (%(id)s, %(number)s, %(tracking_hash)s, %(source)s, %(scene)s, %(case_type)s, %(flow_hash)s,
+    %(status)s, %(category)s, %(department)s, %(title)s, %(text)s, %(address)s, %(lon)s, %(lat)s,
+    %(district)s, %(street)s, %(reporter)s, %(reporter_id)s, %(fields)s, %(automatic)s, %(confidence)s,
+    %(dispatch)s, %(alarm_id)s, %(entity)s, %(severity)s, %(trace_id)s, %(opened_at)s, %(due_at)s,
+    %(opened_at)s, %(workflow)s);
+
+-- name: case_lock
+-- Two people acting at once wait for each other; the second meets the state the first left.
+SELECT * FROM cases."case" WHERE id = %(id)s FOR UPDATE;
+
+-- name: case_get
+SELECT * FROM cases."case" WHERE id = %(id)s;
+
+-- name: case_by_tracking
+SELECT * FROM cases."case" WHERE tracking_hash = %(hash)s;
+
+-- name: case_by_number
+SELECT * FROM cases."case" WHERE number = %(number)s;
+
+-- name: case_update
+UPDATE cases."case" SET status = %(status)s, category = %(category)s, department = %(department)s,
+    due_at = %(due_at)s, closed_at = %(closed_at)s, changed_at = %(changed_at)s, score = %(score)s,
+    rating_comment = %(rating_comment)s, overdue_at = %(overdue_at)s, workflow = %(workflow)s
+WHERE id = %(id)s;
+
+-- name: cases_page
+-- Every filter is a parameter that may be null: a custom plan folds those away, so an open column
+-- costs nothing. Newest first by the time-ordered id.
+SELECT id, number, title, text, status, source, category, department, district, street, address, lon, lat,
+    opened_at, due_at, overdue_at, closed_at, confidence, automatic, scene, severity, score
+FROM cases."case"
+WHERE (%(everything)s::boolean OR department = %(own_department)s::text OR reporter_id = %(own_reporter)s::uuid
+       OR EXISTS (SELECT 1 FROM cases.informed i
+                  WHERE i.case_id = "case".id AND i.department = %(own_department)s::text))
+  AND (%(status)s::text[] IS NULL OR status = ANY(%(status)s::text[]))
+  AND (%(department)s::text IS NULL OR department = %(department)s::text)
+  AND (%(categories)s::text[] IS NULL OR category = ANY(%(categories)s::text[]))
+  AND (%(area)s::text IS NULL OR district = %(area)s::text OR street = %(area)s::text)
+  AND (%(source)s::text IS NULL OR source = %(source)s::text)
+  AND (NOT %(overdue)s::boolean
+       OR (due_at < %(now)s AND status IN ('desk', 'assigned', 'handling', 'checking')))
+  AND (%(pattern)s::text IS NULL OR title ILIKE %(pattern)s::text OR text ILIKE %(pattern)s::text
+       OR address ILIKE %(pattern)s::text OR number ILIKE %(pattern)s::text)
+  AND (%(before)s::uuid IS NULL OR id < %(before)s::uuid)
+ORDER BY id DESC LIMIT %(limit)s;
+
+-- name: cases_open311
+-- GeoReport v2, GET requests: by numbers or by a window of opening times.
+SELECT id, number, title, text, status, source, category, department, district, street, address, lon, lat,
+    opened_at, due_at, closed_at, changed_at, scene
+FROM cases."case"
+WHERE (%(numbers)s::text[] IS NULL OR number = ANY(%(numbers)s::text[]))
+  AND (%(start)s::timestamptz IS NULL OR opened_at >= %(start)s::timestamptz)
+  AND (%(end)s::timestamptz IS NULL OR opened_at <= %(end)s::timestamptz)
+  AND (%(status)s::text[] IS NULL OR status = ANY(%(status)s::text[]))
+  AND (%(categories)s::text[] IS NULL OR category = ANY(%(categories)s::text[]))
+ORDER BY id DESC OFFSET %(offset)s LIMIT %(limit)s;
+
+-- name: cases_of_reporter
+SELECT * FROM cases."case" WHERE reporter_id = %(reporter)s ORDER BY id DESC LIMIT %(limit)s;
+
+-- name: cases_map
+-- Newest first, so that the limit drops the oldest.
+SELECT id, number, title, status, category, lon, lat, due_at, severity
+FROM cases."case"
+WHERE lon IS NOT NULL AND status = ANY(%(status)s::text[])
+  AND (%(everything)s::boolean OR department = %(own_department)s::text OR reporter_id = %(own_reporter)s::uuid)
+ORDER BY id DESC LIMIT %(limit)s;
+
+-- name: cases_near
+-- A box on the index first; the exact distance orders what is left.
+SELECT number, category, status, lon, lat, opened_at
+FROM cases."case"
+WHERE lon BETWEEN %(lon)s - %(dlon)s AND %(lon)s + %(dlon)s
+  AND lat BETWEEN %(lat)s - %(dlat)s AND %(lat)s + %(dlat)s
+  AND opened_at >= %(since)s AND status <> 'rejected'
+ORDER BY power((lon - %(lon)s) * cos(radians(%(lat)s)), 2) + power(lat - %(lat)s, 2) LIMIT %(limit)s;
+
+-- name: alarm_lock
+-- Deliveries of events about one thing wait for each other, so that one case is opened.
+SELECT pg_advisory_xact_lock(hashtextextended(%(key)s, 50));
+
+-- name: alarm_case
+SELECT case_id FROM cases.alarm WHERE alarm_id = %(alarm_id)s;
+
+-- name: alarm_insert
+INSERT INTO cases.alarm (alarm_id, case_id) VALUES (%(alarm_id)s, %(case_id)s);
+
+-- name: running_case_of_entity
+SELECT id FROM cases."case"
+WHERE entity = %(entity)s AND category = %(category)s
+  AND status IN ('desk', 'assigned', 'handling', 'checking')
+ORDER BY id DESC LIMIT 1;
+
+-- name: informed_insert
+INSERT INTO cases.informed (case_id, department)
+SELECT %(case_id)s, unnest(%(departments)s::text[]) ON CONFLICT DO NOTHING RETURNING department;
+
+-- name: informed_list
+SELECT department FROM cases.informed WHERE case_id = %(case_id)s ORDER BY department;
+
+-- name: timeline_insert
+INSERT INTO cases.timeline (id, case_id, time, event, actor_id, actor_name, actor_kind, comment, department,
+    category, photos, detail)
+VALUES (%(id)s, %(case_id)s, %(time)s, %(event)s, %(actor_id)s, %(actor_name)s, %(actor_kind)s, %(comment)s,
+    %(department)s, %(category)s, %(photos)s::uuid[], %(detail)s);
+
+-- name: timeline_list
+SELECT time, event, actor_id, actor_name, actor_kind, comment, department, category, photos, detail
+FROM cases.timeline WHERE case_id = %(case_id)s ORDER BY id;
+
+-- name: photo_insert
+INSERT INTO cases.photo (id, hash, thumb_hash, media_type, width, height, lon, lat, taken_at, sender_id, created_at)
+VALUES (%(id)s, %(hash)s, %(thumb_hash)s, %(media_type)s, %(width)s, %(height)s, %(lon)s, %(lat)s, %(taken_at)s,
+    %(sender_id)s, %(created_at)s);
+
+-- name: photo_get
+SELECT p.id, p.hash, p.thumb_hash, p.media_type, p.case_id, p.sender_id, c.department, c.reporter_id, c.status,
+    c.tracking_hash
+FROM cases.photo p LEFT JOIN cases."case" c ON c.id = p.case_id WHERE p.id = %(id)s;
+
+-- name: photos_attach
+-- Only photos that belong to no case yet, and are anonymous or the sender's own, can be attached.
+UPDATE cases.photo SET case_id = %(case_id)s
+WHERE id = ANY(%(ids)s::uuid[]) AND case_id IS NULL
+  AND (sender_id IS NULL OR sender_id = %(sender_id)s::uuid)
+RETURNING id, lon, lat, taken_at;
+
+-- name: photos_place
+-- Where the photos of a report were taken; read before the case has its row.
+SELECT lon, lat FROM cases.photo
+WHERE id = ANY(%(ids)s::uuid[]) AND lon IS NOT NULL AND case_id IS NULL ORDER BY id LIMIT 1;
+
+-- name: photos_of_case
+SELECT id, width, height, lon, lat, taken_at FROM cases.photo WHERE case_id = %(case_id)s ORDER BY id;
+
+-- name: overdue_mark
+-- In one statement with a limit: a long stop of the worker must not make one huge transaction.
+UPDATE cases."case" SET overdue_at = %(now)s, changed_at = %(now)s
+WHERE id IN (SELECT id FROM cases."case"
+             WHERE status IN ('desk', 'assigned', 'handling', 'checking') AND due_at < %(now)s
+               AND overdue_at IS NULL
+             ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
+RETURNING id, number, title, status, category, department, lon, lat, severity, due_at;
+
+-- name: timeline_insert_overdue
+INSERT INTO cases.timeline (id, case_id, time, event, actor_name, actor_kind)
+SELECT u.id, u.case_id, %(now)s, 'overdue', %(actor_name)s, 'system'
+FROM unnest(%(ids)s::uuid[], %(case_ids)s::uuid[]) AS u (id, case_id);
+
+-- name: overview_counts
+-- One pass over running cases and those of today; both are indexed.
+SELECT count(*) FILTER (WHERE opened_at >= %(today)s) AS cases_today,
+    count(*) FILTER (WHERE status IN ('desk', 'assigned', 'handling', 'checking')) AS cases_open,
+    count(*) FILTER (WHERE status = 'desk') AS desk,
+    count(*) FILTER (WHERE status IN ('desk', 'assigned', 'handling', 'checking') AND due_at < %(now)s) AS overdue,
+    count(*) FILTER (WHERE closed_at >= %(today)s) AS closed_today,
+    avg(automatic::int) FILTER (WHERE opened_at >= %(since)s)::float AS auto_share,
+    avg(score) FILTER (WHERE closed_at >= %(since)s)::float AS satisfaction
+FROM cases."case"
+WHERE status IN ('desk', 'assigned', 'handling', 'checking') OR opened_at >= %(since)s OR closed_at >= %(since)s;
+
+-- name: overview_districts
+SELECT district, count(*) AS open, count(*) FILTER (WHERE due_at < %(now)s) AS overdue
+FROM cases."case" WHERE status IN ('desk', 'assigned', 'handling', 'checking') AND district IS NOT NULL
+GROUP BY district ORDER BY open DESC, district;
+
+-- name: overview_categories
+SELECT category, count(*) AS n FROM cases."case"
+WHERE opened_at >= %(since)s AND category IS NOT NULL GROUP BY category ORDER BY n DESC, category LIMIT %(limit)s;
+
+-- name: overview_hours
+-- Every hour of the last day, empty ones too, so that the chart has no holes.
+SELECT h.hour,
+    (SELECT count(*) FROM cases."case" WHERE opened_at >= h.hour AND opened_at < h.hour + interval '1 hour') AS opened,
+    (SELECT count(*) FROM cases."case" WHERE closed_at >= h.hour AND closed_at < h.hour + interval '1 hour') AS closed
+FROM generate_series(date_trunc('hour', %(now)s::timestamptz) - interval '23 hours',
+                     date_trunc('hour', %(now)s::timestamptz), interval '1 hour') AS h (hour)
+ORDER BY h.hour;
+
+-- name: overview_closed
+SELECT id, number, title, category, department, district, closed_at, score FROM cases."case"
+WHERE closed_at IS NOT NULL ORDER BY closed_at DESC LIMIT %(limit)s;
+
+-- name: cases_counts
+SELECT count(*) AS cases, count(*) FILTER (WHERE automatic) AS automatic,
+    count(*) FILTER (WHERE status = 'desk') AS desk,
+    count(*) FILTER (WHERE closed_at IS NOT NULL) AS closed
+FROM cases."case";

@@ -1,0 +1,260 @@
+"""Cases as they are shown: names beside codes, personal data masked unless a right says otherwise."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from yunnao.infra.postgres import Row, Transaction
+from yunnao.kernel.errors import NotFound
+from yunnao.kernel.principal import Principal
+from yunnao.kernel.text import Text, catalogue
+from yunnao.modules.cases import domain, store
+from yunnao.modules.cases.actions import offered
+from yunnao.modules.cases.contracts import CaseFilter
+from yunnao.modules.cases.masking import mask_email, mask_name, mask_phone, mask_text
+from yunnao.modules.cases.parts import Parts, case_resource
+from yunnao.modules.cases.registry import Snapshot
+from yunnao.modules.identity.contracts import CaseScope
+
+PAGE_ROWS_MAX = 500
+QUERY_CHARS_MAX = 100
+
+View = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Names:
+    """Names of what rows hold as codes."""
+
+    snapshot: Snapshot
+    departments: dict[str, Text]
+    areas: dict[str, Text]
+
+    def category(self, code: str | None) -> View | None:
+        node = self.snapshot.categories.get(code or "")
+        return {"code": code, "name": node.name if node else _same(code)} if code else None
+
+    def department(self, code: str | None) -> View | None:
+        return {"id": code, "name": self.departments.get(code, _same(code))} if code else None
+
+    def area(self, row: Row) -> View | None:
+        code = row["street"] or row["district"]
+        return {"code": code, "name": self.areas.get(code, _same(code))} if code else None
+
+
+async def names(tx: Transaction, parts: Parts) -> Names:
+    return Names(
+        await parts.registry.current(tx),
+        {key: each.name for key, each in (await parts.departments(tx)).items()},
+        {area.code: area.name for area in await parts.geography.areas(tx)},
+    )
+
+
+def brief(known: Names, row: Row, now: datetime) -> View:
+    """A case in a list; its text is masked for everybody, since looks at lists are not audited."""
+    return {
+        "id": row["id"],
+        "number": row["number"],
+        "title": mask_text(row["title"]),
+        "text": mask_text(row["text"]),
+        "status": row["status"],
+        "source": row["source"],
+        "category": known.category(row["category"]),
+        "department": known.department(row["department"]),
+        "area": known.area(row),
+        "address": row["address"],
+        "lon": row["lon"],
+        "lat": row["lat"],
+        "opened_at": row["opened_at"],
+        "due_at": row["due_at"],
+        "closed_at": row["closed_at"],
+        "overdue": is_overdue(row, now),
+        "confidence": row["confidence"],
+        "automatic": row["automatic"],
+        "scene": row["scene"],
+        "severity": row["severity"],
+    }
+
+
+def is_overdue(row: Row, now: datetime) -> bool:
+    return row["status"] in domain.OPEN and bool(row["due_at"] < now)
+
+
+async def page(
+    tx: Transaction, parts: Parts, wanted: CaseFilter, scope: CaseScope, limit: int, before: UUID | None
+) -> tuple[list[View], UUID | None]:
+    """Cases within `scope`, newest first, and the key of the next page."""
+    known = await names(tx, parts)
+    now = parts.clock.now()
+    limit = min(limit, PAGE_ROWS_MAX)
+    query = (wanted.q or "").replace("\x00", "").strip()[:QUERY_CHARS_MAX]
+    found = await store.rows(
+        tx,
+        "cases_page",
+        everything=scope.everything,
+        own_department=scope.department,
+        own_reporter=scope.reporter,
+        status=list(wanted.status) or None,
+        department=wanted.department,
+        categories=known.snapshot.below(wanted.category) if wanted.category else None,
+        area=wanted.area,
+        source=wanted.source,
+        overdue=wanted.overdue,
+        now=now,
+        pattern=store.like_pattern(query) if query else None,
+        before=before,
+        limit=limit + 1,
+    )
+    more = found[limit - 1]["id"] if len(found) > limit else None
+    return [brief(known, row, now) for row in found[:limit]], more
+
+
+async def require(tx: Transaction, parts: Parts, case_id: UUID, principal: Principal) -> Row:
+    """The case, if the party may read it; else it is as if there were none (NotFound)."""
+    row = await store.one(tx, "case_get", id=case_id)
+    if row is None or not parts.identity.allowed(principal, "case:read", case_resource(row)):
+        if principal.kind == "anonymous":
+            parts.identity.authorize(principal, "case:read")
+        raise NotFound("case_not_found")
+    return row
+
+
+async def detail(tx: Transaction, parts: Parts, row: Row, principal: Principal) -> View:
+    """Everything of one case. A look at the reporter is audited; without the right it is masked."""
+    known = await names(tx, parts)
+    now = parts.clock.now()
+    flow = await parts.registry.flow(tx, row["flow_hash"])
+    decisions = flow.position(row["workflow"]).decisions
+    informed = await store.rows(tx, "informed_list", case_id=row["id"])
+    seen = parts.identity.allowed(principal, "case:read_reporter", case_resource(row))
+    if seen:
+        await parts.identity.audit(
+            tx, principal, "case:read_reporter", case_resource(row), number=row["number"]
+        )
+    shown = brief(known, row, now)
+    told = dict(row["dispatch"])
+    told["category"] = known.category(told["category"])
+    told["department"] = known.department(told["department"])
+    told["alternatives"] = [
+        {
+            "category": each["category"],
+            "name": (known.category(each["category"]) or {})["name"],
+            "confidence": each["confidence"],
+        }
+        for each in told["alternatives"]
+    ]
+    return {
+        **shown,
+        "title": row["title"] if seen else shown["title"],
+        "text": row["text"] if seen else shown["text"],
+        "case_type": row["case_type"],
+        "reporter": _reporter(row["reporter"], seen=seen),
+        "photos": await photos(tx, row["id"], "/api/v1/photos"),
+        "fields": row["fields"],
+        "alarm_id": row["alarm_id"],
+        "entity": row["entity"],
+        "trace_id": row["trace_id"],
+        "dispatch": told,
+        "informed": [known.department(each["department"]) for each in informed],
+        "actions": [
+            {
+                "action": action.name,
+                "label": catalogue()[f"case_action_{action.name}"],
+                "needs": list(action.needs),
+                "offers": list(action.offers),
+            }
+            for action in offered(parts, row, decisions, principal)
+        ],
+        "rating": _rating(row),
+    }
+
+
+async def timeline(tx: Transaction, parts: Parts, case_id: UUID) -> list[View]:
+    known = await names(tx, parts)
+    entries = await store.rows(tx, "timeline_list", case_id=case_id)
+    return [
+        {
+            "time": entry["time"],
+            "event": entry["event"],
+            "label": catalogue()[f"case_event_{entry['event']}"],
+            "actor": {"name": entry["actor_name"], "kind": entry["actor_kind"]},
+            "comment": mask_text(entry["comment"]) if entry["comment"] else None,
+            "department": known.department(entry["department"]),
+            "category": known.category(entry["category"]),
+            "photos": [_photo("/api/v1/photos", each) for each in entry["photos"]],
+            "detail": entry["detail"],
+        }
+        for entry in entries
+    ]
+
+
+async def citizen_view(tx: Transaction, parts: Parts, row: Row, code: str) -> View:
+    """What the holder of the tracking code sees: no names of those who handle it."""
+    known = await names(tx, parts)
+    entries = await store.rows(tx, "timeline_list", case_id=row["id"])
+    root = f"/api/v1/reports/{code}/photos"
+    return {
+        "number": row["number"],
+        "status": row["status"],
+        "status_label": catalogue()[f"case_status_{row['status']}"],
+        "text": row["text"],
+        "category": known.category(row["category"]),
+        "department": known.department(row["department"]),
+        "address": row["address"],
+        "lon": row["lon"],
+        "lat": row["lat"],
+        "opened_at": row["opened_at"],
+        "due_at": row["due_at"],
+        "closed_at": row["closed_at"],
+        "photos": await photos(tx, row["id"], root),
+        "timeline": [
+            {
+                "time": entry["time"],
+                "what": catalogue()[f"case_event_{entry['event']}"],
+                "comment": mask_text(entry["comment"]) if entry["comment"] else None,
+                "photos": [_photo(root, each) for each in entry["photos"]],
+            }
+            for entry in entries
+            if entry["event"] not in HIDDEN_FROM_CITIZENS
+        ],
+        "can_rate": row["status"] == "closed",
+        "rating": _rating(row),
+    }
+
+
+HIDDEN_FROM_CITIZENS = frozenset({"reassign", "informed", "alarm_joined", "alarm_cleared"})
+
+
+async def photos(tx: Transaction, case_id: UUID, root: str) -> list[View]:
+    found = await store.rows(tx, "photos_of_case", case_id=case_id)
+    return [
+        {**_photo(root, each["id"]), "lon": each["lon"], "lat": each["lat"], "taken_at": each["taken_at"]}
+        for each in found
+    ]
+
+
+def _photo(root: str, photo_id: UUID) -> View:
+    return {"id": photo_id, "url": f"{root}/{photo_id}", "thumb_url": f"{root}/{photo_id}?size=thumb"}
+
+
+def _rating(row: Row) -> View | None:
+    return {"score": row["score"], "comment": row["rating_comment"]} if row["score"] else None
+
+
+def _reporter(reporter: dict[str, str] | None, *, seen: bool) -> View | None:
+    if not reporter:
+        return None
+    name, phone, email = reporter.get("name"), reporter.get("phone"), reporter.get("email")
+    if seen:
+        return {"name": name, "phone": phone, "email": email, "masked": False}
+    return {
+        "name": mask_name(name),
+        "phone": mask_phone(phone),
+        "email": mask_email(email),
+        "masked": True,
+    }
+
+
+def _same(code: str | None) -> Text:
+    return Text(zh=code or "", en=code or "")
