@@ -2,6 +2,7 @@
 
 import re
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
@@ -178,3 +179,31 @@ def test_every_policy_has_a_name() -> None:
             assert len(re.findall(r"^(permit|forbid)\b", text, re.M)) == len(
                 re.findall(r"^@id\(", text, re.M)
             )
+
+
+def right(principal: Principal, action: str) -> str:
+    """How far a right goes: everywhere, in one's department, on one's own, with a tracking code."""
+    if POLICIES.decide(principal, action, thing(action, status="handling")).allowed:
+        return "yes"
+    ways = (
+        ("department", {"department": principal.department, "status": "handling"}),
+        ("own", {"reporter": principal.id}),
+        ("code", {"tracked": True}),
+    )
+    return ", ".join(
+        way
+        for way, attributes in ways
+        if thing(action) and POLICIES.decide(principal, action, thing(action, **attributes)).allowed
+    )
+
+
+def test_the_reference_of_roles_shows_what_the_policies_say() -> None:
+    columns = list(ANYWHERE)
+    rows = [f"| action | {' | '.join(columns)} |", f"|---|{'---|' * len(columns)}"]
+    rows += [
+        f"| `{action}` | " + " | ".join(right(who(name), action) for name in columns) + " |"
+        for action in ACTIONS
+    ]
+    page = Path(__file__).parents[2] / "docs" / "reference" / "roles.md"
+    table = "\n".join(rows)
+    assert table in page.read_text(encoding="utf-8"), f"the table should be:\n{table}"

@@ -68,7 +68,7 @@ def operator() -> Principal:
 def create(
     account: str,
     *,
-    name: str = typer.Option(..., help="The person's or program's name, in Chinese."),
+    name: str = typer.Option("", help="The person's or program's name, in Chinese; empty: the account's."),
     name_en: str = typer.Option("", help="The name in English; empty: the same."),
     role: list[str] = typer.Option([], help="Repeat for several."),
     department: str | None = typer.Option(None, help="A department's id."),
@@ -83,7 +83,7 @@ def create(
             tx,
             operator(),
             account,
-            Text(zh=name, en=name_en or name),
+            Text(zh=name or account, en=name_en or name or account),
             role,
             department=department,
             kind=kind.value,
