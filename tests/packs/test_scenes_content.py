@@ -125,6 +125,8 @@ def test_the_seven_classes_of_the_hotline_are_there_by_name(packs: dict[str, Sce
 def test_the_common_categories_have_enough_examples(packs: dict[str, ScenePack]) -> None:
     urban = packs["urban-management"].examples
     assert all(len(urban[f"P{n}"]) >= 14 for n in range(1, 8))
+    small = [code for code, one in packs["urban-management"].categories.items() if one.parent is not None]
+    assert set(small) <= set(urban)
     assert sum(len(texts) >= 6 for code, texts in urban.items() if code[0] != "P") >= 40
     assert all(len(texts) >= 6 for texts in packs["waterlogging"].examples.values())
 
