@@ -24,7 +24,7 @@ from yunnao.kernel.principal import Principal
 from yunnao.kernel.text import Text
 from yunnao.modules.identity import store
 from yunnao.modules.identity.contracts import AuditReport, AuditRow
-from yunnao.modules.identity.domain import CHAIN_START, audit_content, chain_hash, json_ready
+from yunnao.modules.identity.domain import CHAIN_START, audit_content, chain_hash, json_ready, storable
 
 LINK_ROWS_MAX = 5_000
 VERIFY_ROWS_MAX = 5_000
@@ -48,7 +48,7 @@ async def write(
         actor_id=principal.id,
         actor_name=Jsonb(principal.name.model_dump()),
         action=action,
-        resource=resource,
+        resource=storable(resource),
         detail=Jsonb(json_ready(detail)),
     )
 

@@ -89,11 +89,15 @@ class Session:
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why nobody was signed in. It is returned, not raised: its trace must be committed."""
+    """Why nobody was signed in. It is returned, not raised: its trace must be committed.
 
-    code: Literal["wrong_credentials", "sign_in_throttled"]
+    `party` is whose account it was, where there is one; never told to the client.
+    """
+
+    code: Literal["wrong_credentials", "sign_in_throttled", "sign_in_busy"]
     status: int
     params: dict[str, Any] = field(default_factory=dict)
+    party: UUID | None = None
 
 
 @dataclass(frozen=True)

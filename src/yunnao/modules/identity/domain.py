@@ -6,6 +6,7 @@ import re
 import secrets
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
+from math import isfinite
 from typing import Any, get_args
 from uuid import UUID
 
@@ -131,7 +132,20 @@ def chain_hash(previous: bytes, content: bytes) -> bytes:
     return hashlib.sha256(previous + content).digest()
 
 
-def json_ready(detail: Mapping[str, Any]) -> dict[str, Any]:
-    """`detail` with everything that JSON lacks (ids, times) as text."""
-    ready: dict[str, Any] = json.loads(json.dumps(detail, default=str))
-    return ready
+def json_ready(value: Any) -> Any:
+    """`value` as PostgreSQL's jsonb takes it: ids, times and numbers that are none as text, and no
+    character that it refuses, since a row of the audit log must not fail for its detail."""
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return value if isfinite(value) else str(value)
+    if isinstance(value, Mapping):
+        return {storable(str(key)): json_ready(each) for key, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [json_ready(each) for each in value]
+    return storable(str(value))
+
+
+def storable(text: str) -> str:
+    """`text` without NUL and lone surrogates, which PostgreSQL does not store."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")

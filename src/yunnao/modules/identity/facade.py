@@ -9,7 +9,7 @@ import structlog
 from psycopg.types.json import Jsonb
 
 from yunnao.infra.postgres import Transaction
-from yunnao.kernel.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated
+from yunnao.kernel.errors import Conflict, Forbidden, InvalidInput, NotFound, TooMany, Unauthenticated
 from yunnao.kernel.ids import UUID, new_id
 from yunnao.kernel.packs.city import CityPack
 from yunnao.kernel.principal import ANONYMOUS, SYSTEM, Principal
@@ -45,6 +45,10 @@ from yunnao.modules.identity.passwords import Passwords
 __all__ = ["Identity", "Policies"]
 
 PAGE_ROWS_MAX = 500
+ATTEMPTS_MAX = 8
+"""To sign in, at once in one process: each holds a connection while its password is hashed, and
+half of the pool must stay free for everybody else."""
+BUSY_RETRY_S = 1
 
 log = structlog.get_logger()
 
@@ -66,6 +70,7 @@ class Identity:
         self._policies = policies
         self._demo_file = DemoFile(demo_file) if demo_file else None
         self._passwords = passwords or Passwords()
+        self._signing_in = 0
 
     # --- installation ------------------------------------------------------------------------
 
@@ -108,10 +113,19 @@ class Identity:
         commits. `address` is the network address of the client.
         """
         now = self._clock.now()
-        party = await sessions.sign_in(
-            tx, now, self._passwords, account=account, password=password, address=address
-        )
+        if self._signing_in >= ATTEMPTS_MAX:
+            return Refusal("sign_in_busy", TooMany.status, {"retry_after_s": BUSY_RETRY_S})
+        self._signing_in += 1
+        try:
+            party = await sessions.sign_in(
+                tx, now, self._passwords, account=account, password=password, address=address
+            )
+        finally:
+            self._signing_in -= 1
         if isinstance(party, Refusal):
+            if party.party is not None:
+                target = f"Party/{party.party}"
+                await self.audit(tx, ANONYMOUS, "session:refuse", target, address=address)
             return party
         secret, expires_at = await sessions.open_session(tx, now, party)
         await self.audit(tx, store.principal(party), "session:open", f"Party/{party['id']}", address=address)

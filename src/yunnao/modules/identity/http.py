@@ -1,10 +1,10 @@
 """Signing in, tokens, accounts, departments and the audit log over HTTP."""
 
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from yunnao.infra.http import Authenticate, CurrentPrincipal, Tx, problem
@@ -15,11 +15,11 @@ from yunnao.kernel.principal import ANONYMOUS, Principal
 from yunnao.kernel.text import Text
 from yunnao.modules.identity import contracts
 from yunnao.modules.identity.contracts import CSRF_HEADER, SESSION_COOKIE
+from yunnao.modules.identity.domain import is_account
 from yunnao.modules.identity.facade import Identity
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-
-_T = TypeVar("_T")
+BIGINT_MAX = 2**63 - 1
 
 
 class _View(BaseModel):
@@ -234,7 +234,7 @@ def _add_directory(api: APIRouter, identity: Identity) -> None:
         tx: Tx, principal: CurrentPrincipal, limit: Limit = 50, cursor: str | None = None
     ) -> AccountPage:
         identity.authorize(principal, "account:list")
-        found = await identity.accounts(tx, limit=limit, after=_key(cursor, str))
+        found = await identity.accounts(tx, limit=limit, after=_account_key(cursor))
         await identity.audit(tx, principal, "account:list", "Platform/accounts", rows=len(found))
         return AccountPage(
             items=[
@@ -256,10 +256,10 @@ def _add_directory(api: APIRouter, identity: Identity) -> None:
         principal: CurrentPrincipal,
         limit: Limit = 50,
         cursor: str | None = None,
-        action: Annotated[str | None, Field(max_length=100)] = None,
+        action: Annotated[str | None, Query(pattern=r"^[a-z0-9]+:[a-z_]+$", max_length=100)] = None,
     ) -> AuditPage:
         identity.authorize(principal, "audit:read")
-        found = await identity.audit_page(tx, limit=limit, before=_key(cursor, int), action=action)
+        found = await identity.audit_page(tx, limit=limit, before=_row_key(cursor), action=action)
         await identity.audit(tx, principal, "audit:read", "Platform/audit", rows=len(found))
         return AuditPage(
             items=[AuditView.model_validate(row) for row in found],
@@ -290,11 +290,18 @@ def _id(principal: Principal) -> UUID:
     return principal.id
 
 
-def _key(cursor: str | None, kind: type[_T]) -> _T | None:
+def _account_key(cursor: str | None) -> str | None:
     key = decode_cursor(cursor)
-    if key is not None and not isinstance(key, kind):
-        raise InvalidInput("cursor_invalid")
-    return key
+    if key is None or (isinstance(key, str) and is_account(key)):
+        return key
+    raise InvalidInput("cursor_invalid")
+
+
+def _row_key(cursor: str | None) -> int | None:
+    key = decode_cursor(cursor)
+    if key is None or (type(key) is int and 0 < key <= BIGINT_MAX):
+        return key
+    raise InvalidInput("cursor_invalid")
 
 
 def _refused(request: Request, refusal: contracts.Refusal) -> Response:

@@ -2,10 +2,8 @@
 
 from datetime import datetime, timedelta
 
-import structlog
-
 from yunnao.infra.postgres import Row, Transaction
-from yunnao.kernel.errors import Conflict, InvalidInput, NotFound, Unauthenticated
+from yunnao.kernel.errors import Conflict, InvalidInput, NotFound, TooMany, Unauthenticated
 from yunnao.kernel.ids import UUID, new_id
 from yunnao.kernel.principal import ANONYMOUS, Principal
 from yunnao.modules.identity import store
@@ -32,8 +30,6 @@ TOKENS_MAX = 50
 TOKEN_DAYS_MAX = 366
 TOKEN_NAME_CHARACTERS_MAX = 100
 
-log = structlog.get_logger()
-
 
 async def sign_in(
     tx: Transaction, now: datetime, passwords: Passwords, *, account: str, password: str, address: str
@@ -54,8 +50,7 @@ async def sign_in(
     right = await passwords.verify(stored, password[: PASSWORD_CHARACTERS_MAX + 1])
     if not (party and right) or party["disabled_at"] is not None:
         await store.run(tx, "sign_in_failed", id=new_id(), account_hash=hashed, address=address, now=now)
-        log.warning("sign_in_refused", party=str(party["id"]) if party else None, address=address)
-        return Refusal("wrong_credentials", Unauthenticated.status)
+        return Refusal("wrong_credentials", Unauthenticated.status, party=party["id"] if party else None)
     await store.run(tx, "sign_in_succeeded", account_hash=hashed)
     if passwords.outdated(party["password_hash"]):
         await store.run(tx, "party_password", id=party["id"], password_hash=await passwords.hash(password))
@@ -159,6 +154,6 @@ async def _throttled(tx: Transaction, now: datetime, hashed: bytes, address: str
     left = since + FAILURE_WINDOW - now
     return Refusal(
         "sign_in_throttled",
-        429,
+        TooMany.status,
         {"minutes": int(left.total_seconds() // 60) + 1, "retry_after_s": int(left.total_seconds()) + 1},
     )
