@@ -110,7 +110,7 @@ def _authorize(parts: Parts, row: Row, action: str, principal: Principal, *, tra
 
 def _check(action: domain.Action, data: ActionData, row: Row, decisions: frozenset[str]) -> None:
     if action.decision not in decisions:
-        raise Conflict("case_action_not_now", action=action.name, status=row["status"])
+        raise Conflict("case_action_not_now", action=action.name, state=row["status"])
     for need in action.needs:
         value = getattr(data, need)
         if value is None or (isinstance(value, str) and not value.strip()):

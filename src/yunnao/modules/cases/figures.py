@@ -32,7 +32,7 @@ async def overview(tx: Transaction, parts: Parts) -> dict[str, Any]:
     today, since = midnight.astimezone(UTC), now - timedelta(days=OVERVIEW_DAYS)
     counts = await store.one(tx, "overview_counts", today=today, since=since, now=now) or {}
     districts = {row["district"]: row for row in await store.rows(tx, "overview_districts", now=now)}
-    listed = [area for area in await parts.geography.areas(tx) if area.level == "district"]
+    listed = [area for area in (await parts.areas(tx)).values() if area.level == "district"]
     categories = await store.rows(tx, "overview_categories", since=since, limit=CATEGORIES_TOLD_MAX)
     closed = await store.rows(tx, "overview_closed", limit=CLOSED_TOLD_MAX)
     return {

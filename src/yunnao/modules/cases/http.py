@@ -159,7 +159,7 @@ def _new_case(body: CaseBody, source: domain.Source) -> NewCase:
 def _known(wanted: tuple[str, ...]) -> tuple[str, ...]:
     for status in wanted:
         if status not in domain.STATUSES:
-            raise InvalidInput("status_unknown", status=status[:40], known=", ".join(domain.STATUSES))
+            raise InvalidInput("status_unknown", state=status[:40], known=", ".join(domain.STATUSES))
     return wanted
 
 

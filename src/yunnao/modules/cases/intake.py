@@ -124,7 +124,7 @@ async def attach_photos(
 async def matrix(tx: Transaction, parts: Parts, snapshot: Snapshot, place: Place) -> Matrix:
     """What a dispatch at `place` is decided by."""
     departments = await parts.departments(tx)
-    names = await _area_names(tx, parts)
+    areas = await parts.areas(tx)
     return Matrix(
         snapshot.duties,
         Offices(
@@ -136,12 +136,8 @@ async def matrix(tx: Transaction, parts: Parts, snapshot: Snapshot, place: Place
         snapshot.path,
         lambda code: snapshot.categories[code].name if code in snapshot.categories else _same(code),
         lambda code: departments[code].name if code in departments else _same(code),
-        lambda code: names.get(code, _same(code)),
+        lambda code: areas[code].name if code in areas else _same(code),
     )
-
-
-async def _area_names(tx: Transaction, parts: Parts) -> Mapping[str, Text]:
-    return {area.code: area.name for area in await parts.geography.areas(tx)}
 
 
 async def _dispatch(
@@ -172,7 +168,8 @@ async def _position(tx: Transaction, new: NewCase) -> tuple[float | None, float 
 async def _place(tx: Transaction, parts: Parts, lon: float | None, lat: float | None) -> Place:
     if lon is None or lat is None:
         return Place()
-    found = await parts.geography.resolve(tx, lon, lat)
+    await parts.geography.refresh(tx)
+    found = parts.geography.resolve(lon, lat)
     return Place(found.district.code if found.district else None, found.street.code if found.street else None)
 
 

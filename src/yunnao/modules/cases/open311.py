@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+import orjson
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import ORJSONResponse
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 
@@ -189,7 +189,7 @@ async def _answer(
         sentence = say("invalid_request", language, detail=error.detail)
         found, elements = error_list(status, sentence), ("errors", "error")
     if form == "json":
-        return ORJSONResponse(found, status_code=status)
+        return Response(orjson.dumps(found), status, media_type="application/json")
     return Response(to_xml(found, *elements), status, media_type="text/xml; charset=utf-8")
 
 
@@ -283,7 +283,7 @@ def _statuses(value: str | None) -> list[str] | None:
         return None
     for name in wanted:
         if name not in STATUS:
-            raise InvalidInput("status_unknown", status=name[:40], known=", ".join(STATUS))
+            raise InvalidInput("status_unknown", state=name[:40], known=", ".join(STATUS))
     return [status for name in wanted for status in STATUS[name]]
 
 

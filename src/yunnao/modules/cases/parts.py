@@ -17,6 +17,7 @@ from yunnao.kernel.time import Clock
 from yunnao.modules.cases import store
 from yunnao.modules.cases.dispatch.model import Model
 from yunnao.modules.cases.registry import Registry, Snapshot
+from yunnao.modules.geography.contracts import Area
 from yunnao.modules.geography.facade import Geography
 from yunnao.modules.identity.contracts import Department, Resource
 from yunnao.modules.identity.facade import Identity
@@ -43,6 +44,12 @@ class Models:
             return self._held[1]
 
 
+@dataclass
+class _Areas:
+    revision: int | None = None
+    by_code: dict[str, Area] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Parts:
     """The parts that the module was wired with."""
@@ -53,10 +60,19 @@ class Parts:
     files: FileStore
     registry: Registry = field(default_factory=Registry)
     models: Models = field(init=False)
+    _areas: _Areas = field(default_factory=_Areas, repr=False)
     decoding: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PHOTOS_DECODED_AT_ONCE_MAX))
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "models", Models(self.files))
+
+    async def areas(self, tx: Transaction) -> dict[str, Area]:
+        """By code; read anew when geography was installed anew."""
+        await self.geography.refresh(tx)
+        if self._areas.revision != self.geography.revision:
+            self._areas.by_code = {area.code: area for area in await self.geography.areas(tx)}
+            self._areas.revision = self.geography.revision
+        return self._areas.by_code
 
     async def departments(self, tx: Transaction) -> dict[str, Department]:
         return {each.id: each for each in await self.identity.departments(tx)}

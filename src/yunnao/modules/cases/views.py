@@ -47,7 +47,7 @@ async def names(tx: Transaction, parts: Parts) -> Names:
     return Names(
         await parts.registry.current(tx),
         {key: each.name for key, each in (await parts.departments(tx)).items()},
-        {area.code: area.name for area in await parts.geography.areas(tx)},
+        {code: area.name for code, area in (await parts.areas(tx)).items()},
     )
 
 

@@ -18,23 +18,32 @@ PROMISES = (0.90, 0.95, 0.97, 0.99)
 BINS = 10
 CONFIDENCE_MAX = 0.999
 """No finite sample shows more."""
+FAMILIAR_QUANTILE = 0.05
+"""Held-out texts below this quantile of familiarity count as strange."""
+FAMILIAR_FLOOR_MIN = 0.05
 
 Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Confidence = sigmoid(lead_weight × lead + best_weight × best + offset)."""
+    """Confidence = sigmoid(lead_weight × lead + best_weight × best + offset), lowered for texts that
+    are less familiar than `familiar_floor`, in proportion."""
 
     lead_weight: float
     best_weight: float
     offset: float
+    familiar_floor: float
     thresholds: Mapping[str, float]
 
-    def confidence(self, scores: Array) -> Array:
-        """The probability that the likeliest class of each row is right."""
+    def confidence(self, scores: Array, familiar: Array) -> Array:
+        """The probability that the likeliest class of each row is right.
+
+        `scores`: texts × classes; `familiar`: for each text the share of it that the examples know.
+        """
         inner = _signals(scores) @ np.array([self.lead_weight, self.best_weight]) + self.offset
-        return np.asarray(np.minimum(1.0 / (1.0 + np.exp(-np.clip(inner, -30, 30))), CONFIDENCE_MAX))
+        curve = np.minimum(1.0 / (1.0 + np.exp(-np.clip(inner, -30, 30))), CONFIDENCE_MAX)
+        return np.asarray(curve * np.minimum(1.0, familiar / self.familiar_floor))
 
     def shares(self, scores: Array) -> Array:
         """Softmax of the values: shares by which what is left is given to the other classes."""
@@ -46,16 +55,19 @@ class Calibration:
         return asdict(self)
 
 
-def fit_calibration(scores: Array, targets: Array, seed: int) -> tuple[Calibration, dict[str, Any]]:
+def fit_calibration(
+    scores: Array, familiar: Array, targets: Array, seed: int
+) -> tuple[Calibration, dict[str, Any]]:
     """The curve for held-out `scores` (texts × classes), and what it reaches, itself cross-validated."""
+    floor = max(FAMILIAR_FLOOR_MIN, float(np.quantile(familiar, FAMILIAR_QUANTILE)))
     right = scores.argmax(axis=1) == targets
     confidence = np.zeros(len(targets))
     folds = min(5, len(targets))
     for learn, judge in KFold(folds, shuffle=True, random_state=seed).split(scores):
-        curve = _curve(scores[learn], right[learn], {})
-        confidence[judge] = curve.confidence(scores[judge])
+        curve = _curve(scores[learn], right[learn], floor, {})
+        confidence[judge] = curve.confidence(scores[judge], familiar[judge])
     thresholds = {f"{p:.2f}": threshold_for(confidence, right, p) for p in PROMISES}
-    curve = _curve(scores, right, thresholds)
+    curve = _curve(scores, right, floor, thresholds)
     return curve, {
         "accuracy": round(float(right.mean()), 4),
         "macro_f1": round(float(f1_score(targets, scores.argmax(axis=1), average="macro")), 4),
@@ -87,11 +99,11 @@ def _signals(scores: Array) -> Array:
     return np.column_stack([best[:, 1] - best[:, 0], best[:, 1]])
 
 
-def _curve(scores: Array, right: Array, thresholds: Mapping[str, float]) -> Calibration:
+def _curve(scores: Array, right: Array, floor: float, thresholds: Mapping[str, float]) -> Calibration:
     if right.all() or not right.any():
         # Nothing to tell right from wrong by: the share of right ones with one of each added.
         odds = (right.sum() + 1) / (len(right) - right.sum() + 1)
-        return Calibration(0.0, 0.0, float(np.log(odds)), thresholds)
+        return Calibration(0.0, 0.0, float(np.log(odds)), floor, thresholds)
     fitted = LogisticRegression(C=100.0).fit(_signals(scores), right)
     lead, best = fitted.coef_[0]
-    return Calibration(float(lead), float(best), float(fitted.intercept_[0]), thresholds)
+    return Calibration(float(lead), float(best), float(fitted.intercept_[0]), floor, thresholds)

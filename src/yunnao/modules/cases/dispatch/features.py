@@ -2,7 +2,8 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,16 @@ def vectorizer(classes: int, vocabulary: Mapping[str, int] | None = None) -> Any
         max_features=None if vocabulary else min(FEATURES_MAX, WEIGHTS_MAX // max(1, classes)),
         vocabulary=vocabulary,
     )
+
+
+def familiarity(text: str, known: Container[str]) -> float:
+    """The share of the text's pairs of characters that the examples had too, 0 to 1.
+
+    A linear model answers confidently about texts of which it has seen nothing; this tells.
+    """
+    plain = normalise(text)
+    pairs = [pair for pair in map("".join, pairwise(plain)) if " " not in pair]
+    return sum(pair in known for pair in pairs) / len(pairs) if pairs else 0.0
 
 
 def telling_words(text: str, weights: Mapping[str, float]) -> list[str]:

@@ -16,7 +16,7 @@ from sklearn.svm import LinearSVC
 
 from yunnao.kernel.errors import InvalidInput
 from yunnao.modules.cases.dispatch.calibration import Calibration, fit_calibration
-from yunnao.modules.cases.dispatch.features import normalise, telling_words, vectorizer
+from yunnao.modules.cases.dispatch.features import familiarity, normalise, telling_words, vectorizer
 
 FOLDS = 5
 EXAMPLES_MIN = 2
@@ -56,11 +56,15 @@ class Model:
     intercepts: Array = field(repr=False)
     calibration: Calibration
     report: Mapping[str, Any]
+    _vectorizer: Any = field(init=False, repr=False)
+    _known: Mapping[str, int] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        vector = vectorizer(len(self.classes), {gram: i for i, gram in enumerate(self.vocabulary)})
+        known = {gram: i for i, gram in enumerate(self.vocabulary)}
+        vector = vectorizer(len(self.classes), known)
         vector.idf_ = self.idf
         object.__setattr__(self, "_vectorizer", vector)
+        object.__setattr__(self, "_known", known)
 
     def scores(self, texts: Sequence[str]) -> Array:
         """Decision values, texts × classes."""
@@ -70,12 +74,14 @@ class Model:
     def confidences(self, texts: Sequence[str]) -> tuple[list[str], Array]:
         """For each text its likeliest category and the calibrated probability that it is right."""
         scores = self.scores(texts)
-        return [self.classes[i] for i in scores.argmax(axis=1)], self.calibration.confidence(scores)
+        familiar = np.array([familiarity(text, self._known) for text in texts])
+        return [self.classes[i] for i in scores.argmax(axis=1)], self.calibration.confidence(scores, familiar)
 
     def predict(self, text: str, alternatives: int = ALTERNATIVES) -> Prediction:
         row = self._transform([text])
         scores = np.asarray(row @ self.coefficients.T + self.intercepts)
-        best = float(self.calibration.confidence(scores)[0])
+        familiar = np.array([familiarity(text, self._known)])
+        best = float(self.calibration.confidence(scores, familiar)[0])
         shares = self.calibration.shares(scores)[0]
         order = np.argsort(-scores[0])[: alternatives + 1]
         rest = max(1e-9, 1.0 - float(shares[order[0]]))
@@ -86,7 +92,7 @@ class Model:
         return Prediction(guesses, tuple(self._words(text, row, int(order[0]))))
 
     def _transform(self, texts: Sequence[str]) -> Any:
-        return self._vectorizer.transform([normalise(text) for text in texts])  # type: ignore[attr-defined]
+        return self._vectorizer.transform([normalise(text) for text in texts])
 
     def _words(self, text: str, row: Any, chosen: int) -> list[str]:
         """Weighed against the mean class, since a word that speaks for all speaks for none."""
@@ -158,8 +164,10 @@ def train(
     hint_documents = [normalise(text) for text in known_hints.values()]
     hint_targets = np.array([position[label] for label in known_hints], dtype=int)
 
-    held_out = _held_out_scores(documents, targets, hint_documents, hint_targets, len(classes), seed)
-    calibration, measured = fit_calibration(held_out, targets, seed)
+    held_out, familiar = _held_out_scores(
+        documents, targets, hint_documents, hint_targets, len(classes), seed
+    )
+    calibration, measured = fit_calibration(held_out, familiar, targets, seed)
     vector, svm = _fit(documents + hint_documents, np.concatenate([targets, hint_targets]), len(classes))
     names = sorted(vector.vocabulary_, key=vector.vocabulary_.__getitem__)
     coefficients, intercepts = _weights(svm, len(classes))
@@ -207,10 +215,11 @@ def _held_out_scores(
     hint_targets: Array,
     classes: int,
     seed: int,
-) -> Array:
-    """Decision values of each text from a model that has not seen it."""
+) -> tuple[Array, Array]:
+    """Decision values and familiarity of each text, from a model that has not seen it."""
     folds = min(FOLDS, int(np.bincount(targets).min()))
     scores = np.zeros((len(documents), classes), dtype=np.float32)
+    familiar = np.zeros(len(documents))
     for learn, judge in StratifiedKFold(folds, shuffle=True, random_state=seed).split(documents, targets):
         vector, svm = _fit(
             [documents[i] for i in learn] + list(hint_documents),
@@ -219,4 +228,5 @@ def _held_out_scores(
         )
         coefficients, intercepts = _weights(svm, classes)
         scores[judge] = vector.transform([documents[i] for i in judge]) @ coefficients.T + intercepts
-    return scores
+        familiar[judge] = [familiarity(documents[i], vector.vocabulary_) for i in judge]
+    return scores, familiar
