@@ -65,17 +65,19 @@ export interface Session {
   expires_at: string
 }
 export interface AccountRow extends Account {
-  last_seen?: string | null
-  active?: boolean
+  kind: 'person' | 'system'
+  demo: boolean
+  disabled_at: string | null
+  created_at: string
 }
 export interface AuditEntry {
-  id: string
+  id: number
   time: string
   actor: string | null
   actor_name: Words
   action: string
   resource: string | null
-  detail: unknown
+  detail: Record<string, unknown>
 }
 export interface Token {
   id: string
@@ -86,15 +88,14 @@ export interface Token {
 }
 export interface DeadLetter {
   id: string
-  time?: string
-  created_at?: string
-  source?: string
-  subject?: string
-  code?: string
-  detail?: Words
-  error?: Words
-  payload?: unknown
-  replayed_at?: string | null
+  source: string
+  subject: string
+  code: string
+  /** The sentence for `code`, with its parameters as `{name}`. */
+  reason: Words
+  params: Record<string, unknown>
+  preview: string
+  created_at: string
 }
 
 export interface Area {
@@ -198,6 +199,7 @@ export interface Entity {
   relations: Record<string, string>
 }
 
+/** `cases.domain.OPEN` on the server; a list may ask for them by `status=open`. */
 export type CaseStatus = 'desk' | 'assigned' | 'handling' | 'checking' | 'closed' | 'rated' | 'rejected'
 export interface Photo {
   id: string
@@ -227,11 +229,13 @@ export type Need = 'comment' | 'department' | 'photos' | 'category'
 export interface CaseAction {
   action: string
   label: Words
-  /** A trailing `?` marks a need that may stay empty. */
-  needs: string[]
+  /** What must come with the action. */
+  needs: Need[]
+  /** What may come with it. */
+  offers?: Need[]
 }
 export interface CaseDetail extends CaseRow {
-  reporter?: { name?: string | null; phone?: string | null } | null
+  reporter?: { name?: string | null; phone?: string | null; email?: string | null; masked?: boolean } | null
   photos: Photo[]
   fields?: Record<string, unknown>
   alarm_id: string | null
@@ -353,4 +357,7 @@ export interface LiveEvent {
   alarm_id?: string
   device?: string
   count?: number
+  number?: string
+  status?: CaseStatus
+  entity_name?: Words
 }
