@@ -5,6 +5,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from shapely import Point
+from shapely.geometry import shape
 from SpiffWorkflow import TaskState
 from SpiffWorkflow.bpmn import BpmnWorkflow
 from SpiffWorkflow.bpmn.parser import BpmnParser, BpmnValidator
@@ -12,7 +14,7 @@ from SpiffWorkflow.exceptions import WorkflowException
 
 from yunnao.kernel.packs.scene import ReadingsInput, ReportInput, ScenePack
 from yunnao.kernel.text import Text
-from yunnao.scenes import load_scene, load_scenes
+from yunnao.scenes import load_city, load_scene, load_scenes
 
 root = Path(__file__).parents[2] / "scenes"
 names = ("urban-management", "waterlogging", "parking", "environment")
@@ -187,6 +189,26 @@ def test_every_text_is_complete_in_both_languages(packs: dict[str, ScenePack]) -
             assert text.zh.strip(), text
             assert text.en.strip(), text
             assert not any("一" <= char <= "鿿" for char in text.en), text.en
+
+
+def test_synthetic_places_lie_in_the_district_that_they_name(packs: dict[str, ScenePack]) -> None:
+    city = load_city(root.parent / "cities" / "qingdao")
+    districts = {
+        area.name.zh: shape(city.shapes[area.code]) for area in city.areas if area.level == "district"
+    }
+
+    def district_of(lon: float, lat: float) -> str:
+        return next((name for name, area in districts.items() if area.contains(Point(lon, lat))), "")
+
+    for pack in packs.values():
+        for device in pack.devices:
+            assert district_of(device.lon, device.lat), device.device
+        for report in pack.reports:
+            district = district_of(report.lon, report.lat)
+            # Huangdao is known by the name of its new area.
+            named = district.replace("黄岛区", "西海岸新区") if "黄岛" in district else district
+            assert named, report.address
+            assert report.address.startswith((district, named)), (report.address, district)
 
 
 @pytest.mark.parametrize("page", ["first-scene.md", "first-scene.zh.md"])
