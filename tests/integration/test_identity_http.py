@@ -1,5 +1,6 @@
 """Identity's HTTP door: the cookie, its guard, tokens, and what each status means."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -240,9 +241,13 @@ async def test_demo_accounts_are_told_in_demo_mode_only(door: Door, tmp_path: Pa
         assert (await client.get("/departments")).json() == {"items": []}
     app = FastAPI()
     app.include_router(http.router(Identity(SystemClock(), POLICIES, tmp_path / "demo.json")))
-    (tmp_path / "demo.json").write_text(
-        '[{"account":"d","name":{"zh":"调","en":"D"},"role":"dispatcher","password":"p","hash":"h"}]'
-    )
+    declared = {
+        "account": "d",
+        "name": {"zh": "调", "en": "D"},
+        "role": "dispatcher",
+        "role_name": {"zh": "派遣员", "en": "Dispatcher"},
+        "password": "p",
+    }
+    (tmp_path / "demo.json").write_text(json.dumps([{**declared, "hash": "h"}]))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://city") as client:
-        told = (await client.get("/demo/accounts")).json()["items"]
-    assert told == [{"account": "d", "name": {"zh": "调", "en": "D"}, "role": "dispatcher", "password": "p"}]
+        assert (await client.get("/demo/accounts")).json() == {"items": [declared]}

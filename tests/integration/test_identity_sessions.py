@@ -6,6 +6,7 @@ import stat
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from argon2 import PasswordHasher
@@ -62,7 +63,7 @@ def pack(*accounts: DemoAccount) -> CityPack:
         ],
         duties=[],
         fallback="water",
-        roles={},
+        roles={"dispatcher": Text(zh="派遣员", en="Dispatcher")},
         demo_accounts=list(accounts),
         calendar=CalendarFile(hours=[("09:00", "17:00")]),
     )
@@ -325,6 +326,16 @@ async def test_accounts_that_cannot_be_are_refused(
             await identity.ensure_service(tx, "wang.li", NAME)
 
 
+async def test_processes_that_start_together_share_one_service_account(
+    database: Database, identity: Identity
+) -> None:
+    async def ensure() -> UUID:
+        async with database.transaction() as tx:
+            return (await identity.ensure_service(tx, "gateway", NAME)).id
+
+    assert len(set(await asyncio.gather(*(ensure() for _ in range(6))))) == 1
+
+
 async def test_demo_accounts_keep_their_passwords_and_end_with_demo_mode(
     database: Database, clock: StandingClock, tmp_path: Path
 ) -> None:
@@ -332,9 +343,9 @@ async def test_demo_accounts_keep_their_passwords_and_end_with_demo_mode(
     identity = Identity(clock, POLICIES, file, QUICK)
     async with database.transaction() as tx:
         first = await identity.install(tx, DEMO, demo=True)
-    assert [(a.account, a.role) for a in first] == [
-        ("dispatcher", "dispatcher"),
-        ("water-staff", "department_staff"),
+    assert [(a.account, a.role, a.role_name.en) for a in first] == [
+        ("dispatcher", "dispatcher", "Dispatcher"),
+        ("water-staff", "department_staff", "department_staff"),
     ]
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 

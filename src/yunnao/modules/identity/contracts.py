@@ -118,6 +118,7 @@ class DemoAccount:
     account: str
     name: Text
     role: str
+    role_name: Text
     password: str
 
 

@@ -7,7 +7,6 @@ same and every process finds them. The file holds the hashes too: a start need n
 import asyncio
 import json
 import os
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from psycopg.types.json import Jsonb
 
 from yunnao.infra.postgres import Transaction
 from yunnao.kernel.ids import new_id
-from yunnao.kernel.packs.city import DemoAccount as DeclaredAccount
+from yunnao.kernel.packs.city import CityPack
 from yunnao.kernel.text import Text
 from yunnao.modules.identity import store
 from yunnao.modules.identity.contracts import DemoAccount
@@ -51,18 +50,22 @@ class DemoFile:
 
 
 def accounts(entries: list[dict[str, Any]]) -> list[DemoAccount]:
-    return [DemoAccount(e["account"], Text(**e["name"]), e["role"], e["password"]) for e in entries]
+    return [
+        DemoAccount(e["account"], Text(**e["name"]), e["role"], Text(**e["role_name"]), e["password"])
+        for e in entries
+    ]
 
 
 async def install(
     tx: Transaction,
     now: datetime,
-    declared: Sequence[DeclaredAccount],
+    pack: CityPack,
     file: DemoFile,
     passwords: Passwords,
 ) -> list[DemoAccount]:
-    """Makes or updates the declared accounts, disables other demo accounts; returns those that live."""
+    """Makes or updates the pack's accounts, disables other demo accounts; returns those that live."""
     await store.run(tx, "demo_lock")
+    declared = pack.demo_accounts
     known = {entry["account"]: entry for entry in await asyncio.to_thread(file.read)}
     entries: list[dict[str, Any]] = []
     for one in declared:
@@ -74,6 +77,7 @@ async def install(
                 "account": account,
                 "name": one.name.model_dump(),
                 "role": one.role,
+                "role_name": pack.roles.get(one.role, Text(zh=one.role, en=one.role)).model_dump(),
                 "password": password,
                 "hash": kept["hash"] if kept else await passwords.hash(password),
             }

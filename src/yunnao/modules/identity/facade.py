@@ -96,7 +96,7 @@ class Identity:
         if self._demo_file is None or not demo:
             await store.run(tx, "demo_disable", now=now, accounts=[])
             return []
-        return await demo_accounts.install(tx, now, pack.demo_accounts, self._demo_file, self._passwords)
+        return await demo_accounts.install(tx, now, pack, self._demo_file, self._passwords)
 
     def demo_accounts(self) -> list[DemoAccount] | None:
         """The demo accounts with their passwords; None where demo mode is off."""
@@ -298,10 +298,11 @@ class Identity:
 
     async def ensure_service(self, tx: Transaction, account: str, name: Text) -> Account:
         """The service account of this name, made if there is none. Raises Conflict for a person's."""
+        # Made first: where several processes start together, all but one find it taken and look.
         try:
-            found = await self.account(tx, account)
-        except NotFound:
             return await self.create_account(tx, SYSTEM, account, name, kind="system")
+        except Conflict:
+            found = await self.account(tx, account)
         if found.kind != "system":
             raise Conflict("account_taken", account=found.account)
         return found

@@ -121,6 +121,7 @@ class DemoAccountView(_View):
     account: str
     name: Text
     role: str
+    role_name: Text
     password: str
 
 
