@@ -106,12 +106,14 @@ async def js(nats_server: EmbeddedNats, nats_url: str):  # type: ignore[no-untyp
 
 
 async def stored(js: JetStreamContext) -> list[str]:
+    """The subjects of what arrived since the last call. Unsubscribing ends its open request for more."""
     subscription = await js.pull_subscribe_bind("everything", MQTT_STREAM)
     found: list[str] = []
     while True:
         try:
             found.extend(message.subject for message in await subscription.fetch(1000, timeout=0.3))
         except TimeoutError:
+            await subscription.unsubscribe()
             return found
 
 
