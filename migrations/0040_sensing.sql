@@ -82,15 +82,15 @@ CREATE TABLE sensing.alarm (
 CREATE UNIQUE INDEX alarm_not_cleared ON sensing.alarm (rule, device) WHERE state <> 'cleared';
 CREATE INDEX alarm_state ON sensing.alarm (state, id);
 
--- What a rule remembers of a device between batches. Times of readings.
+-- What a rule remembers of a device between batches; a row only while there is something to
+-- remember. The time up to which it was evaluated is the time of the series' latest value.
 CREATE TABLE sensing.rule_state (
-    rule      smallint NOT NULL REFERENCES sensing.rule,
-    device    int NOT NULL REFERENCES sensing.device,
-    last_time timestamptz NOT NULL DEFAULT '-infinity',
-    since     timestamptz,              -- the condition has held without a break since then
-    alarm     uuid,                     -- the alarm that is not cleared
-    PRIMARY KEY (rule, device)
-) WITH (fillfactor = 50);
+    device int NOT NULL REFERENCES sensing.device,
+    rule   smallint NOT NULL REFERENCES sensing.rule,
+    since  timestamptz,                 -- the condition has held without a break since then
+    alarm  uuid,                        -- the alarm that is not cleared
+    PRIMARY KEY (device, rule)
+);
 
 -- How far each lane of the intake has been read. Silence is judged only up to where the platform
 -- has listened, and only over a time in which it did.

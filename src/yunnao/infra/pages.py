@@ -26,3 +26,24 @@ def decode_cursor(cursor: str | None) -> Any:
         return orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (binascii.Error, ValueError) as error:
         raise InvalidInput("cursor_invalid") from error
+
+
+def like_pattern(q: str | None) -> str | None:
+    """A pattern for LIKE that finds `q` anywhere, exactly as it is written; None for no search.
+
+    Raises InvalidInput for a NUL, which PostgreSQL's texts cannot hold.
+    """
+    if not q:
+        return None
+    if "\x00" in q:
+        raise InvalidInput("search_invalid")
+    escaped = q.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
+
+
+def text_cursor(cursor: str | None) -> str | None:
+    """The key of a list in order of texts. Raises InvalidInput where the cursor holds anything else."""
+    key = decode_cursor(cursor)
+    if key is not None and (not isinstance(key, str) or "\x00" in key):
+        raise InvalidInput("cursor_invalid")
+    return key

@@ -59,6 +59,11 @@ class Decoded:
     refusals: list[Refusal]
 
 
+def shown(value: Any, chars_max: int = 60) -> str:
+    """A value as it can be told: short, and without what PostgreSQL's texts cannot hold."""
+    return str(value)[:chars_max].replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+
+
 def parse(payloads: Sequence[bytes]) -> tuple[list[Any], list[Refusal]]:
     """Documents, with `UNREADABLE` in the place of what is not JSON."""
     try:
@@ -104,7 +109,7 @@ def decode(product: Product, documents: Sequence[Any], arrival_us: Int64 | None)
     touched = np.zeros(len(documents), np.bool_)
     for name, pointer in product.decoder.metrics.items():
         raw = values_at(pointer, documents)
-        column = _column(name, product.metrics[name], raw, usable, touched, refusals)
+        column = _column(name, product.metrics[name], raw, usable=usable, touched=touched, refusals=refusals)
         if len(column.rows):
             columns.append(column)
     refusals.extend(
@@ -135,9 +140,7 @@ def _times(
         good[index] = False
         if readable[index]:
             missing = raw[index] is None
-            refusals.append(
-                Refusal(index, "time_missing" if missing else code, {"value": str(raw[index])[:60]})
-            )
+            refusals.append(Refusal(index, "time_missing" if missing else code, {"value": shown(raw[index])}))
     if arrival_us is not None:
         ahead_s = (time_us - arrival_us) / 1e6
         for wrong, code, limit_s in (
@@ -145,13 +148,13 @@ def _times(
             (ahead_s < -product.past_max_s, "time_too_old", product.past_max_s),
         ):
             for index in np.flatnonzero(wrong & good & readable).tolist():
-                refusals.append(Refusal(index, code, {"value": str(raw[index])[:60], "limit_s": limit_s}))
+                refusals.append(Refusal(index, code, {"value": shown(raw[index]), "limit_s": limit_s}))
             good &= ~wrong
     return time_us, good
 
 
 def _column(
-    name: str, metric: Metric, raw: list[Any], usable: Bools, touched: Bools, refusals: list[Refusal]
+    name: str, metric: Metric, raw: list[Any], *, usable: Bools, touched: Bools, refusals: list[Refusal]
 ) -> MetricColumn:
     """The good values of one metric; `touched` marks every message that has the metric."""
     kinds = set(map(type, raw))
@@ -178,7 +181,7 @@ def _column(
     good = present.copy()
     for mask, code in wrong:
         for index in np.flatnonzero(mask & present).tolist():
-            params = {"metric": name, "value": str(raw[index])[:60], "minimum": low, "maximum": high}
+            params = {"metric": name, "value": shown(raw[index]), "minimum": low, "maximum": high}
             refusals.append(Refusal(index, code, params))
         good &= ~mask
     rows = np.flatnonzero(good)
@@ -189,9 +192,9 @@ def _text_column(name: str, raw: list[Any], present: Bools, refusals: list[Refus
     rows: list[int] = []
     for index in np.flatnonzero(present).tolist():
         value = raw[index]
-        if not isinstance(value, str) or len(value) > text_chars_max or "\x00" in value:
+        if not isinstance(value, str) or len(value) > text_chars_max or shown(value, text_chars_max) != value:
             code = "value_wrong_type" if not isinstance(value, str) else "text_unusable"
-            params = {"metric": name, "value": str(value)[:60], "limit_chars": text_chars_max}
+            params = {"metric": name, "value": shown(value), "limit_chars": text_chars_max}
             refusals.append(Refusal(index, code, params))
         else:
             rows.append(index)

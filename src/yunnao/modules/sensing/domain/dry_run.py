@@ -69,7 +69,12 @@ def _threshold(name: str, rule: ThresholdRule, decoded: Decoded, device: DemoDev
         scale = np.full(len(column.rows), attribute_number(device.attributes, rule.relative_to))
     number = np.zeros(len(column.rows), np.int32)
     _, told = rules.evaluate(
-        rule, rules.fresh_states(number[:1]), number, decoded.time_us[column.rows], column.value, scale
+        rule,
+        rules.fresh_states(number[:1]),
+        device=number,
+        time_us=decoded.time_us[column.rows],
+        value=column.value,
+        scale=scale,
     )
     return [
         RuleEvent(name, "opened" if opened else "cleared", from_us(time))

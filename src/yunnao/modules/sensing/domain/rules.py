@@ -48,6 +48,7 @@ def fresh_states(device: Int32) -> RuleStates:
 def evaluate(
     rule: ThresholdRule,
     states: RuleStates,
+    *,
     device: Int32,
     time_us: Int64,
     value: Floats,
@@ -66,9 +67,8 @@ def evaluate(
     again = np.zeros(len(device), np.bool_)
     again[1:] = (device[1:] == device[:-1]) & (time_us[1:] == time_us[:-1])
     timely = (time_us > states.last_us[place]) & ~again
-    device, time_us, value, scale, place = (
-        column[timely] for column in (device, time_us, value, scale, place)
-    )
+    device, time_us, value = device[timely], time_us[timely], value[timely]
+    scale, place = scale[timely], place[timely]
     if not len(device):
         return states, Transitions(device, time_us, value, np.zeros(0, np.bool_), time_us)
     held, passed = _sides(rule, value, scale)

@@ -1,0 +1,182 @@
+"""What other modules know of sensing: frozen values, and the port of latest values."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from yunnao.infra.postgres import Transaction
+from yunnao.kernel.ids import UUID
+from yunnao.kernel.packs.scene import Product
+from yunnao.kernel.text import Text
+
+Int32 = NDArray[np.int32]
+Int64 = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+DeviceState = Literal["online", "silent"]
+AlarmState = Literal["open", "acknowledged", "cleared"]
+
+
+@dataclass(frozen=True)
+class DeviceDraft:
+    """A device to register, with the entity that it watches (`entity`: local part of the URN)."""
+
+    id: str
+    product: str
+    entity: str
+    name: Text
+    lon: float | None
+    lat: float | None
+    attributes: dict[str, float | int | str | bool] = field(default_factory=dict)
+    synthetic: bool = False
+
+
+@dataclass(frozen=True)
+class LatestValue:
+    """The newest reading of a metric: `value` is a number, a bool or a text."""
+
+    value: Any
+    time: datetime
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device as lists show it. `last_seen`: arrival of its last message."""
+
+    number: int
+    id: str
+    product: str
+    product_label: Text
+    entity: str
+    name: Text
+    lon: float | None
+    lat: float | None
+    state: DeviceState
+    last_seen: datetime | None
+    latest: dict[str, LatestValue]
+
+
+@dataclass(frozen=True)
+class DevicePage:
+    items: list[Device]
+    after: str | None
+    total: int
+
+
+@dataclass(frozen=True)
+class InstalledProduct:
+    product: str
+    scene: str
+    spec: Product
+
+
+@dataclass(frozen=True)
+class Readings:
+    """Readings of one metric in order of time."""
+
+    metric: str
+    unit_label: Text | None
+    points: list[tuple[datetime, Any]]
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """What a rule found. Times are those of readings; for silence those of the platform's clock."""
+
+    id: UUID
+    scene: str
+    rule: str
+    label: Text
+    severity: str
+    state: AlarmState
+    message: Text
+    device: str
+    entity: str
+    entity_name: Text
+    lon: float | None
+    lat: float | None
+    value: float | None
+    opened_at: datetime
+    acknowledged_at: datetime | None
+    cleared_at: datetime | None
+    case_id: UUID | None
+    trace_id: str
+
+
+@dataclass(frozen=True)
+class AlarmPage:
+    items: list[Alarm]
+    after: str | None
+
+
+@dataclass(frozen=True)
+class Overview:
+    """Counts for the cockpit; `readings_today` since `today_from`, the rate over the last 20 s."""
+
+    devices: int
+    online: int
+    readings_today: int
+    readings_per_s: float
+    alarms_open: int
+
+
+@dataclass(frozen=True)
+class ReadingDraft:
+    """One reading that comes without a message around it."""
+
+    device: str
+    metric: str
+    time: datetime | None
+    value: Any
+
+
+@dataclass(frozen=True)
+class MessageDraft:
+    """One message that comes by HTTP: what the product's decoder reads."""
+
+    product: str | None
+    device: str
+    payload: Any
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """Why item `index` of a batch was refused."""
+
+    index: int
+    code: str
+    params: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Newest:
+    """The newest reading of each of n series (ascending) in a batch, and its messages' last arrival."""
+
+    series: Int32
+    time_us: Int64
+    value: Floats
+    text: Sequence[str | None]
+    seen_us: Int64
+
+
+class LatestValues(Protocol):
+    """The port to the latest value of every series."""
+
+    async def times_us(self, tx: Transaction, series: Int32) -> Int64:
+        """Times of the latest values of `series` (ascending), `UNKNOWN_US` where there is none.
+
+        Locks them until the end of the transaction, so that two workers judge a series in turn.
+        """
+        ...
+
+    async def keep(self, tx: Transaction, newest: Newest) -> None:
+        """Takes over what is newer than what is kept."""
+        ...
+
+    async def of_devices(self, tx: Transaction, devices: Sequence[int]) -> dict[int, dict[str, LatestValue]]:
+        """Latest values by device number and metric."""
+        ...

@@ -1,0 +1,336 @@
+"""Sensing: what the city's devices say, and what rules find in it."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from yunnao.infra import deadletters, outbox
+from yunnao.infra.nats_subjects import device_topic
+from yunnao.infra.nervous import Nervous
+from yunnao.infra.pages import like_pattern
+from yunnao.infra.postgres import Row, Transaction
+from yunnao.kernel.errors import Conflict, InvalidInput, NotFound
+from yunnao.kernel.ids import UUID
+from yunnao.kernel.packs.scene import DemoDevice, Metric, ScenePack
+from yunnao.kernel.principal import Principal
+from yunnao.kernel.text import Text
+from yunnao.kernel.time import Clock
+from yunnao.modules.sensing import silence, store
+from yunnao.modules.sensing.alarms import ACKNOWLEDGED, Clearing, Teller, event_data
+from yunnao.modules.sensing.contracts import (
+    Alarm,
+    AlarmPage,
+    AlarmState,
+    Device,
+    DeviceDraft,
+    DevicePage,
+    DeviceState,
+    InstalledProduct,
+    LatestValues,
+    MessageDraft,
+    Overview,
+    ReadingDraft,
+    Readings,
+    Rejected,
+)
+from yunnao.modules.sensing.domain.dry_run import dry_run
+from yunnao.modules.sensing.doors import HttpDoor
+from yunnao.modules.sensing.intake import Intake
+from yunnao.modules.sensing.registry import InstalledRule, rule_of
+from yunnao.modules.twin.contracts import EntityDraft, urn
+from yunnao.modules.twin.facade import Twin
+
+__all__ = ["Sensing", "dry_run"]
+
+devices_batch_max = 10_000
+readings_rows_max = 10_000
+readings_span = timedelta(hours=24)
+
+
+class Sensing:
+    """What others may ask of sensing; every method runs in the caller's transaction.
+
+    `zone` is the city's, for the times in the messages of alarms.
+    """
+
+    def __init__(
+        self, clock: Clock, twin: Twin, nervous: Nervous, latest: LatestValues, zone: ZoneInfo
+    ) -> None:
+        self._clock = clock
+        self._twin = twin
+        self._latest = latest
+        self._teller = Teller(twin, zone)
+        self._door = HttpDoor(clock, nervous)
+
+    # --- packs and devices ---
+
+    async def install(self, tx: Transaction, pack: ScenePack, *, demo: bool) -> None:
+        """Products and rules of a pack, and in demo mode its synthetic devices.
+
+        The twin's types of the pack must be installed. A rule that left the pack ends: its alarms
+        are cleared. Raises Conflict `product_taken`.
+        """
+        scene = pack.manifest.scene
+        foreign = await store.foreign_product(tx, scene, list(pack.products))
+        if foreign is not None:
+            raise Conflict("product_taken", product=foreign["product"], scene=foreign["scene"])
+        await store.save_products(tx, scene, pack.products)
+        await store.ensure_series(tx, of=list(pack.products))
+        await self._retire(tx, await store.save_rules(tx, scene, pack.rules))
+        if demo:
+            await self.register_devices(tx, [_synthetic(device) for device in pack.devices])
+        await store.bump(tx)
+
+    async def register_devices(self, tx: Transaction, drafts: Sequence[DeviceDraft]) -> int:
+        """Creates or updates devices and the entities that they watch; answers how many are new.
+
+        Of one id the last counts. Raises InvalidInput `product_unknown`, `topic_level_invalid`, or as
+        the twin does for entities; Conflict `device_of_other_product`.
+        """
+        once = list({draft.id: draft for draft in drafts}.values())
+        if not once:
+            return 0
+        specs = await store.products(tx, sorted({draft.product for draft in once}))
+        for draft in once:
+            if draft.product not in specs:
+                raise InvalidInput("product_unknown", product=draft.product)
+            device_topic(draft.product, draft.id)
+        misplaced = await store.misplaced_device(tx, once)
+        if misplaced is not None:
+            raise Conflict("device_of_other_product", device=misplaced["id"], product=misplaced["product"])
+        await self._twin.upsert_entities(
+            tx,
+            [
+                EntityDraft(
+                    id=urn(specs[d.product].spec.entity_type, d.entity),
+                    type=specs[d.product].spec.entity_type,
+                    name=d.name,
+                    lon=d.lon,
+                    lat=d.lat,
+                    attributes=d.attributes,
+                    synthetic=d.synthetic,
+                )
+                for d in once
+            ],
+        )
+        new = 0
+        for start in range(0, len(once), devices_batch_max):
+            part = once[start : start + devices_batch_max]
+            new += await store.save_devices(tx, part, specs, self._clock.now())
+        await store.bump(tx)
+        return new
+
+    async def products(self, tx: Transaction) -> list[InstalledProduct]:
+        return await store.all_products(tx)
+
+    async def product(self, tx: Transaction, name: str) -> InstalledProduct:
+        """Raises NotFound `product_unknown`."""
+        found = await store.products(tx, [name])
+        if name not in found:
+            raise NotFound("product_unknown", product=name)
+        return found[name]
+
+    async def devices(
+        self,
+        tx: Transaction,
+        *,
+        limit: int,
+        product: str | None = None,
+        state: DeviceState | None = None,
+        q: str | None = None,
+        after: str | None = None,
+    ) -> DevicePage:
+        """Devices in order of id. `total` counts those of `product` and `q` in either state."""
+        rows = await store.device_rows(
+            tx,
+            now=self._clock.now(),
+            limit=limit + 1,
+            product=product,
+            q=like_pattern(q),
+            online=None if state is None else state == "online",
+            after=after,
+        )
+        items = await self._devices(tx, rows[:limit])
+        total = await store.devices_count(tx, product, like_pattern(q))
+        return DevicePage(items, items[-1].id if len(rows) > limit else None, total)
+
+    async def device(self, tx: Transaction, device: str) -> Device:
+        """Raises NotFound `device_not_found`."""
+        rows = await store.device_rows(tx, now=self._clock.now(), limit=1, device=device)
+        if not rows:
+            raise NotFound("device_not_found", device=device)
+        return (await self._devices(tx, rows))[0]
+
+    async def readings(
+        self,
+        tx: Transaction,
+        device: str,
+        metric: str,
+        *,
+        start: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 1_000,
+    ) -> Readings:
+        """The newest `limit` readings in [start, until); by default of the 24 hours before the newest.
+
+        Raises NotFound `series_not_found`.
+        """
+        series = await store.series(tx, device, metric)
+        if series is None:
+            raise NotFound("series_not_found", device=device, metric=metric)
+        if until is None:
+            until = self._clock.now() + timedelta(days=1)
+        if start is None:
+            newest = await store.newest_time(tx, series["series"])
+            start = min(newest or until, until) - readings_span
+        rows = await store.readings(tx, series["series"], start, until, min(limit, readings_rows_max))
+        points = [
+            (row["time"], row["value"] if row["value_text"] is None else row["value_text"]) for row in rows
+        ]
+        return Readings(metric, Metric.model_validate(series["metric"]).unit_label, points)
+
+    # --- intake ---
+
+    def intake(self) -> Intake:
+        """A way into the database for one ingest worker."""
+        return Intake(self._clock, self._twin, self._latest, self._teller)
+
+    async def take_messages(self, tx: Transaction, drafts: Sequence[MessageDraft]) -> list[Rejected]:
+        """Messages by HTTP; see `HttpDoor.messages`."""
+        return await self._door.messages(tx, drafts)
+
+    async def take_readings(self, tx: Transaction, drafts: Sequence[ReadingDraft]) -> list[Rejected]:
+        """Plain readings by HTTP; see `HttpDoor.readings`."""
+        return await self._door.readings(tx, drafts)
+
+    async def replay_dead_letter(self, tx: Transaction, letter: UUID) -> None:
+        """Sends a dead letter the way that it came. Raises NotFound; Conflict `dead_letter_final`
+        where nothing leads back: the message had no product and device."""
+        row = await deadletters.take(tx, letter)
+        if not row["subject"].startswith(("$MQTT.msgs.", "yunnao.event.")):
+            raise Conflict("dead_letter_final")
+        await self._door.again(row["subject"], bytes(row["payload"]))
+        await deadletters.mark_replayed(tx, letter)
+
+    # --- alarms ---
+
+    async def scan_silence(self, tx: Transaction) -> int:
+        """Opens the alarms of silence rules; answers how many."""
+        return await silence.scan(tx, self._teller)
+
+    async def alarms(
+        self, tx: Transaction, *, limit: int, state: AlarmState | None = None, before: UUID | None = None
+    ) -> AlarmPage:
+        """Alarms, newest first."""
+        rows = await store.alarm_rows(tx, limit=limit + 1, state=state, before=before)
+        items = await self._alarms(tx, rows[:limit])
+        return AlarmPage(items, str(items[-1].id) if len(rows) > limit else None)
+
+    async def alarm(self, tx: Transaction, alarm: UUID) -> Alarm:
+        """Raises NotFound `alarm_unknown`."""
+        rows = await store.alarm_rows(tx, limit=1, alarm=alarm)
+        if not rows:
+            raise NotFound("alarm_unknown")
+        return (await self._alarms(tx, rows))[0]
+
+    async def acknowledge(self, tx: Transaction, alarm: UUID, principal: Principal) -> Alarm:
+        """Somebody has seen it. Acknowledging again changes nothing.
+
+        Raises NotFound `alarm_unknown`, Conflict `alarm_cleared`.
+        """
+        changed = await store.acknowledge(tx, alarm, principal.id, self._clock.now())
+        found = await self.alarm(tx, alarm)
+        if not changed and found.state == "cleared":
+            raise Conflict("alarm_cleared")
+        if changed:
+            row = (await store.alarm_rows(tx, limit=1, alarm=alarm))[0]
+            thing = {
+                "id": found.device,
+                "entity": found.entity,
+                "name": found.entity_name,
+                "lon": found.lon,
+                "lat": found.lat,
+            }
+            rule = InstalledRule(row["rule_number"], found.scene, found.rule, rule_of(row["spec"]))
+            await outbox.publish(tx, ACKNOWLEDGED, event_data(row, rule, thing))
+        return found
+
+    async def link_case(self, tx: Transaction, alarm: UUID, case_id: UUID) -> None:
+        """Notes the case that an alarm opened."""
+        await store.link(tx, alarm, case_id)
+
+    async def overview(self, tx: Transaction, today_from: datetime) -> Overview:
+        """Counts of now, and of readings since `today_from` (the city's midnight)."""
+        return Overview(**await store.overview(tx, self._clock.now(), today_from))
+
+    # --- parts ---
+
+    async def _retire(self, tx: Transaction, retired: list[InstalledRule]) -> None:
+        if not retired:
+            return
+        rules = {rule.number: rule for rule in retired}
+        now = self._clock.now()
+        clearings = [
+            Clearing(row["id"], rules[row["rule"]], row["device"], now)
+            for row in await store.alarms_of_rules(tx, list(rules))
+        ]
+        await self._teller.tell(tx, [], clearings)
+        await store.forget_states(tx, list(rules))
+
+    async def _devices(self, tx: Transaction, rows: list[Row]) -> list[Device]:
+        latest = await self._latest.of_devices(tx, [row["number"] for row in rows])
+        return [
+            Device(
+                number=row["number"],
+                id=row["id"],
+                product=row["product"],
+                product_label=Text(**row["product_label"]),
+                entity=row["entity"],
+                name=Text(**row["name"]),
+                lon=row["lon"],
+                lat=row["lat"],
+                state="online" if row["online"] else "silent",
+                last_seen=row["last_seen"],
+                latest=latest[row["number"]],
+            )
+            for row in rows
+        ]
+
+    async def _alarms(self, tx: Transaction, rows: list[Row]) -> list[Alarm]:
+        names = await self._twin.names(tx, [row["entity"] for row in rows])
+        return [
+            Alarm(
+                id=row["id"],
+                scene=row["scene"],
+                rule=row["rule"],
+                label=Text(**row["spec"]["label"]),
+                severity=row["severity"],
+                state=row["state"],
+                message=Text(**row["message"]),
+                device=row["device"],
+                entity=row["entity"],
+                entity_name=names.get(row["entity"], Text(**row["name"])),
+                lon=row["lon"],
+                lat=row["lat"],
+                value=row["value"],
+                opened_at=row["opened_at"],
+                acknowledged_at=row["acknowledged_at"],
+                cleared_at=row["cleared_at"],
+                case_id=row["case_id"],
+                trace_id=row["trace_id"],
+            )
+            for row in rows
+        ]
+
+
+def _synthetic(device: DemoDevice) -> DeviceDraft:
+    return DeviceDraft(
+        id=device.device,
+        product=device.product,
+        entity=device.entity,
+        name=device.name,
+        lon=device.lon,
+        lat=device.lat,
+        attributes=dict(device.attributes),
+        synthetic=True,
+    )

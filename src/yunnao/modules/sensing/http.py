@@ -1,0 +1,158 @@
+"""Doors of sensing: readings in; products, devices, readings and alarms out."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+
+from yunnao.infra import deadletters
+from yunnao.infra.http import CurrentPrincipal, Tx
+from yunnao.infra.pages import Limit, decode_cursor, encode_cursor, text_cursor
+from yunnao.kernel.errors import InvalidInput
+from yunnao.kernel.text import preferred_language
+from yunnao.modules.identity.contracts import Resource
+from yunnao.modules.identity.facade import Identity
+from yunnao.modules.sensing import http_models as models
+from yunnao.modules.sensing.contracts import MessageDraft, ReadingDraft
+from yunnao.modules.sensing.facade import Sensing, readings_rows_max
+from yunnao.modules.twin.facade import Twin
+
+Name = Annotated[str | None, Query(max_length=128)]
+Moment = Annotated[datetime | None, Query()]
+RowsMax = Annotated[int, Query(ge=1, le=readings_rows_max)]
+
+
+def router(sensing: Sensing, twin: Twin, identity: Identity) -> APIRouter:
+    """Every door; paths without the API's prefix."""
+    routes = APIRouter(tags=["sensing"])
+    _intake(routes, sensing, identity)
+    _devices(routes, sensing, twin, identity)
+    _alarms(routes, sensing, identity)
+    _dead_letters(routes, sensing, identity)
+    return routes
+
+
+def _intake(routes: APIRouter, sensing: Sensing, identity: Identity) -> None:
+    @routes.post("/readings", status_code=202)
+    async def take(
+        request: Request, tx: Tx, principal: CurrentPrincipal, batch: models.BatchIn
+    ) -> models.TakenOut:
+        """Accepted readings are in the durable stream when the answer leaves."""
+        identity.authorize(principal, "sensing:ingest")
+        language = preferred_language(request.headers.get("accept-language"))
+        if batch.messages is not None:
+            drafts = [MessageDraft(m.product or batch.product, m.device, m.payload) for m in batch.messages]
+            rejected = await sensing.take_messages(tx, drafts)
+            return models.taken(len(drafts), rejected, language)
+        if batch.readings is None:
+            raise InvalidInput("batch_empty")
+        readings = [ReadingDraft(r.device, r.metric, r.time, r.value) for r in batch.readings]
+        return models.taken(len(readings), await sensing.take_readings(tx, readings), language)
+
+
+def _devices(routes: APIRouter, sensing: Sensing, twin: Twin, identity: Identity) -> None:
+    @routes.get("/products")
+    async def list_products(tx: Tx, principal: CurrentPrincipal) -> models.ProductsOut:
+        identity.authorize(principal, "device:list")
+        return models.ProductsOut(items=[models.product_out(p) for p in await sensing.products(tx)])
+
+    @routes.get("/devices")
+    async def list_devices(
+        tx: Tx,
+        principal: CurrentPrincipal,
+        *,
+        product: Name = None,
+        state: Literal["online", "silent"] | None = None,
+        q: Name = None,
+        limit: Limit = 50,
+        cursor: str | None = None,
+    ) -> models.DevicesOut:
+        identity.authorize(principal, "device:list")
+        page = await sensing.devices(
+            tx, product=product, state=state, q=q, limit=limit, after=text_cursor(cursor)
+        )
+        names = await twin.names(tx, [device.entity for device in page.items])
+        return models.DevicesOut(
+            items=[models.device_out(device, names) for device in page.items],
+            next=encode_cursor(page.after) if page.after else None,
+            total=page.total,
+        )
+
+    @routes.get("/devices/{device}")
+    async def get_device(tx: Tx, principal: CurrentPrincipal, device: str) -> models.DeviceOut:
+        identity.authorize(principal, "device:read", Resource("Device", device))
+        found = await sensing.device(tx, device)
+        return models.device_out(found, await twin.names(tx, [found.entity]))
+
+    @routes.get("/devices/{device}/readings")
+    async def get_readings(
+        tx: Tx,
+        principal: CurrentPrincipal,
+        device: str,
+        metric: Annotated[str, Query(max_length=128)],
+        *,
+        start: Annotated[datetime | None, Query(alias="from")] = None,
+        until: Annotated[datetime | None, Query(alias="to")] = None,
+        limit: RowsMax = 1_000,
+    ) -> models.ReadingsOut:
+        """The newest `limit` points; without `from` of the 24 hours before the newest."""
+        identity.authorize(principal, "device:read", Resource("Device", device))
+        found = await sensing.readings(tx, device, metric, start=start, until=until, limit=limit)
+        return models.ReadingsOut(metric=found.metric, unit_label=found.unit_label, points=found.points)
+
+
+def _alarms(routes: APIRouter, sensing: Sensing, identity: Identity) -> None:
+    @routes.get("/alarms")
+    async def list_alarms(
+        tx: Tx,
+        principal: CurrentPrincipal,
+        state: Literal["open", "acknowledged", "cleared"] | None = None,
+        limit: Limit = 50,
+        cursor: str | None = None,
+    ) -> models.AlarmsOut:
+        identity.authorize(principal, "alarm:list")
+        page = await sensing.alarms(tx, state=state, limit=limit, before=_uuid_cursor(cursor))
+        return models.AlarmsOut(
+            items=[models.alarm_out(alarm) for alarm in page.items],
+            next=encode_cursor(page.after) if page.after else None,
+        )
+
+    @routes.post("/alarms/{alarm}/acknowledge")
+    async def acknowledge(tx: Tx, principal: CurrentPrincipal, alarm: UUID) -> models.AlarmOut:
+        identity.authorize(principal, "alarm:acknowledge", Resource("Alarm", str(alarm)))
+        return models.alarm_out(await sensing.acknowledge(tx, alarm, principal))
+
+
+def _dead_letters(routes: APIRouter, sensing: Sensing, identity: Identity) -> None:
+    @routes.get("/dead-letters")
+    async def list_letters(
+        request: Request,
+        tx: Tx,
+        principal: CurrentPrincipal,
+        *,
+        waiting: bool = True,
+        limit: Limit = 50,
+        cursor: str | None = None,
+    ) -> models.LettersOut:
+        identity.authorize(principal, "deadletter:read")
+        rows = await deadletters.page(tx, waiting=waiting, limit=limit, before=_uuid_cursor(cursor))
+        language = preferred_language(request.headers.get("accept-language"))
+        return models.LettersOut(
+            items=[models.letter_out(row, language) for row in rows],
+            next=encode_cursor(str(rows[-1]["id"])) if len(rows) == limit else None,
+        )
+
+    @routes.post("/dead-letters/{letter}/replay")
+    async def replay_letter(tx: Tx, principal: CurrentPrincipal, letter: UUID) -> dict[str, Any]:
+        identity.authorize(principal, "deadletter:replay")
+        await sensing.replay_dead_letter(tx, letter)
+        return {"id": str(letter)}
+
+
+def _uuid_cursor(cursor: str | None) -> UUID | None:
+    key = decode_cursor(cursor)
+    try:
+        return UUID(key) if key is not None else None
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InvalidInput("cursor_invalid") from error

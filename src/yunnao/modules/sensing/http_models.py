@@ -1,0 +1,214 @@
+"""What the doors of sensing read and answer."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from yunnao.infra.postgres import Row
+from yunnao.kernel.text import Language, Text, say
+from yunnao.modules.sensing.contracts import Alarm, Device, InstalledProduct, Rejected
+
+PREVIEW_BYTES_MAX = 2_000
+"""Of a dead letter's payload in a list."""
+
+
+class MessageIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    device: str = Field(max_length=128)
+    payload: Any
+    product: str | None = Field(None, max_length=128, description="None: the batch's.")
+
+
+class ReadingIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    device: str = Field(max_length=128)
+    metric: str = Field(max_length=128)
+    value: float | int | bool | str
+    time: datetime | None = Field(None, description="None: the time of arrival.")
+
+
+class BatchIn(BaseModel):
+    """Either messages as devices send them, or plain readings."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    product: str | None = Field(None, max_length=128)
+    messages: list[MessageIn] | None = None
+    readings: list[ReadingIn] | None = None
+
+
+class RejectedOut(BaseModel):
+    index: int
+    code: str
+    detail: str
+
+
+class TakenOut(BaseModel):
+    accepted: int
+    rejected: list[RejectedOut]
+
+
+class MetricOut(BaseModel):
+    label: Text
+    unit: str | None
+    unit_label: Text | None
+
+
+class ProductOut(BaseModel):
+    product: str
+    label: Text
+    scene: str
+    metrics: dict[str, MetricOut]
+
+
+class ProductsOut(BaseModel):
+    items: list[ProductOut]
+
+
+class NamedOut(BaseModel):
+    id: str
+    name: Text
+
+
+class LatestOut(BaseModel):
+    value: Any
+    time: datetime
+
+
+class DeviceOut(BaseModel):
+    id: str
+    device: str
+    product: str
+    product_label: Text
+    entity: NamedOut
+    lon: float | None
+    lat: float | None
+    state: str
+    last_seen: datetime | None
+    latest: dict[str, LatestOut]
+
+
+class DevicesOut(BaseModel):
+    items: list[DeviceOut]
+    next: str | None
+    total: int
+
+
+class ReadingsOut(BaseModel):
+    metric: str
+    unit_label: Text | None
+    points: list[tuple[datetime, Any]]
+
+
+class AlarmOut(BaseModel):
+    id: UUID
+    scene: str
+    rule: str
+    label: Text
+    severity: str
+    state: str
+    message: Text
+    device: str
+    entity: NamedOut
+    lon: float | None
+    lat: float | None
+    value: float | None
+    opened_at: datetime
+    acknowledged_at: datetime | None
+    cleared_at: datetime | None
+    case_id: UUID | None
+    trace_id: str
+
+
+class AlarmsOut(BaseModel):
+    items: list[AlarmOut]
+    next: str | None
+
+
+class LetterOut(BaseModel):
+    id: UUID
+    source: str
+    subject: str
+    payload: str
+    code: str
+    detail: str
+    created_at: datetime
+    replayed_at: datetime | None
+
+
+class LettersOut(BaseModel):
+    items: list[LetterOut]
+    next: str | None
+
+
+def taken(offered: int, rejected: Sequence[Rejected], language: Language) -> TakenOut:
+    return TakenOut(
+        accepted=offered - len(rejected),
+        rejected=[
+            RejectedOut(index=r.index, code=r.code, detail=say(r.code, language, **r.params))
+            for r in rejected
+        ],
+    )
+
+
+def product_out(found: InstalledProduct) -> ProductOut:
+    metrics = {
+        name: MetricOut(label=metric.label, unit=metric.unit, unit_label=metric.unit_label)
+        for name, metric in found.spec.metrics.items()
+    }
+    return ProductOut(product=found.product, label=found.spec.label, scene=found.scene, metrics=metrics)
+
+
+def device_out(device: Device, names: Mapping[str, Text]) -> DeviceOut:
+    return DeviceOut(
+        id=device.id,
+        device=device.id,
+        product=device.product,
+        product_label=device.product_label,
+        entity=NamedOut(id=device.entity, name=names.get(device.entity, device.name)),
+        lon=device.lon,
+        lat=device.lat,
+        state=device.state,
+        last_seen=device.last_seen,
+        latest={name: LatestOut(value=v.value, time=v.time) for name, v in device.latest.items()},
+    )
+
+
+def alarm_out(alarm: Alarm) -> AlarmOut:
+    return AlarmOut(
+        id=alarm.id,
+        scene=alarm.scene,
+        rule=alarm.rule,
+        label=alarm.label,
+        severity=alarm.severity,
+        state=alarm.state,
+        message=alarm.message,
+        device=alarm.device,
+        entity=NamedOut(id=alarm.entity, name=alarm.entity_name),
+        lon=alarm.lon,
+        lat=alarm.lat,
+        value=alarm.value,
+        opened_at=alarm.opened_at,
+        acknowledged_at=alarm.acknowledged_at,
+        cleared_at=alarm.cleared_at,
+        case_id=alarm.case_id,
+        trace_id=alarm.trace_id,
+    )
+
+
+def letter_out(row: Row, language: Language) -> LetterOut:
+    return LetterOut(
+        id=row["id"],
+        source=row["source"],
+        subject=row["subject"],
+        payload=bytes(row["payload"])[:PREVIEW_BYTES_MAX].decode("utf-8", "replace"),
+        code=row["code"],
+        detail=say(row["code"], language, **row["params"]),
+        created_at=row["created_at"],
+        replayed_at=row["replayed_at"],
+    )

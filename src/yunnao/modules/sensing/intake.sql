@@ -1,0 +1,156 @@
+-- name: staging_create
+-- A batch is copied here first, because COPY itself cannot pass over readings that are known.
+-- Temporary: no write-ahead log; one for each connection, emptied by the commit.
+CREATE TEMPORARY TABLE IF NOT EXISTS reading_staging (
+    series int NOT NULL, time timestamptz NOT NULL, value float8, value_text text
+) ON COMMIT DELETE ROWS;
+
+-- name: staging_copy
+COPY reading_staging (series, time, value) FROM STDIN (FORMAT BINARY);
+
+-- name: staging_copy_text
+COPY reading_staging (series, time, value_text) FROM STDIN;
+
+-- name: readings_insert
+-- What was delivered before is passed over: (series, time) is a reading's identity. The staging
+-- table was filled in that order, so that two workers never wait for each other in a circle.
+INSERT INTO sensing.reading (series, time, value, value_text)
+SELECT series, time, value, value_text FROM reading_staging
+ON CONFLICT DO NOTHING;
+
+-- name: partitions_list
+SELECT c.relname AS name
+FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+WHERE i.inhparent = 'sensing.reading'::regclass;
+
+-- name: partition_lock
+-- One worker creates partitions at a time, so that two never create the same.
+SELECT pg_advisory_xact_lock(7202001);
+
+-- name: registry_version
+SELECT version FROM sensing.registry;
+
+-- name: products_list
+SELECT product, scene, spec FROM sensing.product ORDER BY scene, product;
+
+-- name: rules_active
+SELECT number, scene, rule, spec FROM sensing.rule WHERE active ORDER BY number;
+
+-- name: devices_lookup
+-- Devices with the numbers of their series, all of a batch at once.
+SELECT d.number, d.id, d.product, d.entity, d.attributes,
+       jsonb_object_agg(s.metric, s.series) AS series
+FROM sensing.device d JOIN sensing.series s ON s.device = d.number
+WHERE d.id = ANY(%(ids)s)
+GROUP BY d.number;
+
+-- name: latest_staging_create
+CREATE TEMPORARY TABLE IF NOT EXISTS latest_staging (
+    series int NOT NULL, time timestamptz NOT NULL, value float8, seen_at timestamptz NOT NULL,
+    value_text text
+) ON COMMIT DELETE ROWS;
+
+-- name: latest_staging_copy
+COPY latest_staging (series, time, value, seen_at) FROM STDIN (FORMAT BINARY);
+
+-- name: latest_staging_copy_text
+COPY latest_staging (series, time, seen_at, value_text) FROM STDIN;
+
+-- name: latest_times
+-- Locked in order of series.
+SELECT series, (extract(epoch FROM time) * 1000000)::bigint AS time_us
+FROM sensing.latest WHERE series = ANY(%(series)s) ORDER BY series FOR UPDATE;
+
+-- name: latest_upsert
+-- One row for each series of the batch. A late reading says that its device lives, no more.
+INSERT INTO sensing.latest AS l (series, time, value, value_text, seen_at)
+SELECT series, time, value, value_text, seen_at FROM latest_staging ORDER BY series
+ON CONFLICT (series) DO UPDATE SET
+    time = greatest(l.time, excluded.time),
+    value = CASE WHEN excluded.time > l.time THEN excluded.value ELSE l.value END,
+    value_text = CASE WHEN excluded.time > l.time THEN excluded.value_text ELSE l.value_text END,
+    seen_at = greatest(l.seen_at, excluded.seen_at)
+WHERE excluded.time > l.time OR excluded.seen_at > l.seen_at;
+
+-- name: latest_of_devices
+SELECT s.device, s.metric, l.time, l.value, l.value_text
+FROM sensing.series s JOIN sensing.latest l USING (series)
+WHERE s.device = ANY(%(devices)s);
+
+-- name: states_of_devices
+-- Every rule's state of the batch's devices; few have one. Locked in order.
+SELECT device, rule, (extract(epoch FROM since) * 1000000)::bigint AS since_us, alarm
+FROM sensing.rule_state WHERE device = ANY(%(devices)s)
+ORDER BY device, rule FOR UPDATE;
+
+-- name: states_upsert
+INSERT INTO sensing.rule_state (device, rule, since, alarm)
+SELECT t.device, t.rule, 'epoch'::timestamptz + t.since_us * interval '1 microsecond', t.alarm
+FROM unnest(%(devices)s::int[], %(rules)s::smallint[], %(since_us)s::bigint[], %(alarms)s::uuid[])
+     AS t (device, rule, since_us, alarm)
+ORDER BY t.device, t.rule
+ON CONFLICT (device, rule) DO UPDATE SET since = excluded.since, alarm = excluded.alarm;
+
+-- name: states_delete
+-- A rule that remembers nothing of a device needs no row.
+DELETE FROM sensing.rule_state s
+USING unnest(%(devices)s::int[], %(rules)s::smallint[]) AS t (device, rule)
+WHERE s.device = t.device AND s.rule = t.rule;
+
+-- name: alarms_clear
+UPDATE sensing.alarm a SET state = 'cleared', cleared_at = t.cleared_at
+FROM unnest(%(ids)s::uuid[], %(cleared_at)s::timestamptz[]) AS t (id, cleared_at)
+WHERE a.id = t.id AND a.state <> 'cleared'
+RETURNING a.id, a.rule, a.device, a.severity, a.value, a.message, a.opened_at, a.cleared_at, a.trace_id;
+
+-- name: alarms_insert
+-- Where a rule and a device have an alarm that is not cleared, a second is not opened: the empty
+-- update makes the first one's id come back.
+INSERT INTO sensing.alarm AS a
+    (id, rule, device, state, severity, value, message, opened_at, cleared_at, trace_id)
+SELECT * FROM unnest(
+    %(ids)s::uuid[], %(rules)s::smallint[], %(devices)s::int[], %(states)s::text[], %(severities)s::text[],
+    %(values)s::float8[], %(messages)s::jsonb[], %(opened_at)s::timestamptz[], %(cleared_at)s::timestamptz[],
+    %(traces)s::text[])
+ON CONFLICT (rule, device) WHERE state <> 'cleared' DO UPDATE SET severity = a.severity
+RETURNING id, rule, device;
+
+-- name: devices_by_number
+SELECT number, id, entity, name, lon, lat FROM sensing.device WHERE number = ANY(%(numbers)s);
+
+-- name: watch_update
+-- A lane that was not read for a while starts its watch anew: devices may have been unable to speak.
+INSERT INTO sensing.watch AS w (lane, caught_up_at, watching_since)
+SELECT lane, %(caught_up_at)s, %(caught_up_at)s FROM unnest(%(lanes)s::int[]) AS lane ORDER BY lane
+ON CONFLICT (lane) DO UPDATE SET
+    watching_since = CASE WHEN %(now)s - w.caught_up_at > %(gap_max)s::interval
+                          THEN %(now)s ELSE w.watching_since END,
+    caught_up_at = greatest(w.caught_up_at, excluded.caught_up_at);
+
+-- name: watch_state
+-- The platform has listened to every lane from `since` to `until`.
+SELECT max(watching_since) AS since, min(caught_up_at) AS until, count(*) AS lanes
+FROM sensing.watch WHERE lane < %(partitions)s;
+
+-- name: silent_devices
+-- Devices that spoke once and then said nothing for `after_s` of the time that was listened to.
+SELECT d.number AS device, max(l.seen_at) AS seen_at,
+       greatest(max(l.seen_at), %(since)s) + %(after_s)s * interval '1 second' AS opened_at
+FROM sensing.device d
+JOIN sensing.series s ON s.device = d.number
+JOIN sensing.latest l USING (series)
+WHERE d.product = %(product)s
+  AND NOT EXISTS (SELECT FROM sensing.rule_state r
+                  WHERE r.device = d.number AND r.rule = %(rule)s AND r.alarm IS NOT NULL)
+GROUP BY d.number
+HAVING greatest(max(l.seen_at), %(since)s) + %(after_s)s * interval '1 second' < %(until)s
+ORDER BY d.number LIMIT %(limit)s;
+
+-- name: intake_count
+INSERT INTO sensing.intake_count AS c (slot, lane, stored, refused)
+VALUES (date_bin('10 seconds', %(now)s, 'epoch'::timestamptz), %(lane)s, %(stored)s, %(refused)s)
+ON CONFLICT (slot, lane) DO UPDATE SET
+    stored = c.stored + excluded.stored, refused = c.refused + excluded.refused;
+
+-- name: intake_count_prune
+DELETE FROM sensing.intake_count WHERE slot < %(before)s;

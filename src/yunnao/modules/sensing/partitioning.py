@@ -1,0 +1,65 @@
+"""Partitions of `sensing.reading`, made before the readings that need them."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import numpy as np
+from psycopg import sql
+
+from yunnao.infra.postgres import Database, Transaction, load_queries
+from yunnao.kernel.time import Clock
+from yunnao.modules.sensing.contracts import Int64
+from yunnao.modules.sensing.domain.partitions import Span, plan, span_named
+from yunnao.modules.sensing.domain.times import from_us
+
+QUERIES = load_queries("yunnao.modules.sensing", "intake.sql")
+HOUR_US = 3_600_000_000
+
+
+class Partitions:
+    """Knows which partitions there are, and makes those that are missing."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._known: set[Span] = set()
+
+    def missing(self, time_us: Sequence[Int64]) -> list[datetime]:
+        """The hours of readings whose partition is not known to exist."""
+        if not time_us:
+            return []
+        hours = np.unique(np.concatenate([column // HOUR_US for column in time_us])) * HOUR_US
+        return [hour for hour in map(from_us, hours.tolist()) if not self._covered(hour)]
+
+    def ahead(self, span: timedelta) -> list[datetime]:
+        """The hours from now until `span` later whose partition is not known to exist."""
+        start = self._clock.now().replace(minute=0, second=0, microsecond=0)
+        hours = [start + timedelta(hours=i) for i in range(int(span / timedelta(hours=1)) + 1)]
+        return [hour for hour in hours if not self._covered(hour)]
+
+    async def ensure(self, database: Database, hours: Sequence[datetime]) -> None:
+        """Creates what is missing in a transaction of its own.
+
+        Attaching an empty table locks out nobody who reads or writes readings; creating it as a
+        partition at once would.
+        """
+        async with database.transaction() as tx:
+            await tx.execute(QUERIES["partition_lock"])
+            rows = await (await tx.execute(QUERIES["partitions_list"])).fetchall()
+            known = {span_named(row["name"]) for row in rows}
+            for span in plan(hours, known, self._clock.now()):
+                await _create(tx, span)
+                known.add(span)
+        self._known = known
+
+    def _covered(self, hour: datetime) -> bool:
+        return any(span.start <= hour < span.end for span in self._known)
+
+
+async def _create(tx: Transaction, span: Span) -> None:
+    table = sql.Identifier("sensing", span.name)
+    await tx.execute(sql.SQL("CREATE TABLE {} (LIKE sensing.reading INCLUDING ALL)").format(table))
+    await tx.execute(
+        sql.SQL("ALTER TABLE sensing.reading ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(
+            table, sql.Literal(span.start.isoformat()), sql.Literal(span.end.isoformat())
+        )
+    )

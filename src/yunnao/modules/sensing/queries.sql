@@ -1,0 +1,144 @@
+-- name: products_foreign
+-- Products of this list that another scene declares: the topic has room for one of a name.
+SELECT product, scene FROM sensing.product WHERE product = ANY(%(products)s) AND scene <> %(scene)s;
+
+-- name: products_upsert
+-- Products that left the pack stay, since devices may be of them.
+INSERT INTO sensing.product (product, scene, spec)
+SELECT t.product, %(scene)s, t.spec FROM unnest(%(products)s::text[], %(specs)s::jsonb[]) AS t (product, spec)
+ON CONFLICT (product) DO UPDATE SET spec = excluded.spec;
+
+-- name: products_list
+SELECT product, scene, spec FROM sensing.product ORDER BY scene, product;
+
+-- name: products_get
+SELECT product, scene, spec FROM sensing.product WHERE product = ANY(%(products)s);
+
+-- name: rules_upsert
+INSERT INTO sensing.rule (scene, rule, spec)
+SELECT %(scene)s, t.rule, t.spec FROM unnest(%(rules)s::text[], %(specs)s::jsonb[]) AS t (rule, spec)
+ON CONFLICT (scene, rule) DO UPDATE SET spec = excluded.spec, active = true;
+
+-- name: rules_retire
+UPDATE sensing.rule SET active = false
+WHERE scene = %(scene)s AND active AND NOT rule = ANY(%(rules)s)
+RETURNING number, scene, rule, spec;
+
+-- name: alarms_of_rules
+SELECT id, rule, device FROM sensing.alarm WHERE rule = ANY(%(rules)s) AND state <> 'cleared';
+
+-- name: states_of_rules_delete
+DELETE FROM sensing.rule_state WHERE rule = ANY(%(rules)s);
+
+-- name: registry_bump
+-- The lock on its one row puts registrations in order of commit, so that no version is skipped.
+UPDATE sensing.registry SET version = version + 1;
+
+-- name: devices_misplaced
+SELECT t.id, d.product FROM unnest(%(ids)s::text[], %(products)s::text[]) AS t (id, product)
+JOIN sensing.device d USING (id) WHERE d.product <> t.product LIMIT 1;
+
+-- name: devices_update
+UPDATE sensing.device d SET entity = t.entity, name = t.name, lon = t.lon, lat = t.lat,
+    attributes = d.attributes || t.attributes, synthetic = t.synthetic
+FROM unnest(%(ids)s::text[], %(products)s::text[], %(entities)s::text[], %(names)s::jsonb[],
+            %(lons)s::float8[], %(lats)s::float8[], %(attributes)s::jsonb[], %(synthetic)s::boolean[])
+     AS t (id, product, entity, name, lon, lat, attributes, synthetic)
+WHERE d.id = t.id;
+
+-- name: devices_insert
+-- Apart from the update, since ON CONFLICT would spend a number on every known device.
+INSERT INTO sensing.device (id, product, entity, name, lon, lat, attributes, synthetic, registered_at)
+SELECT t.*, %(now)s
+FROM unnest(%(ids)s::text[], %(products)s::text[], %(entities)s::text[], %(names)s::jsonb[],
+            %(lons)s::float8[], %(lats)s::float8[], %(attributes)s::jsonb[], %(synthetic)s::boolean[])
+     AS t (id, product, entity, name, lon, lat, attributes, synthetic)
+WHERE NOT EXISTS (SELECT FROM sensing.device d WHERE d.id = t.id)
+ON CONFLICT (id) DO NOTHING;
+
+-- name: series_insert
+-- The series that these products' devices lack; the NOT EXISTS keeps the numbers dense.
+INSERT INTO sensing.series (device, metric)
+SELECT d.number, m.metric
+FROM sensing.device d
+JOIN sensing.product p USING (product)
+CROSS JOIN LATERAL jsonb_object_keys(p.spec -> 'metrics') AS m (metric)
+WHERE (d.id = ANY(%(ids)s::text[]) OR p.product = ANY(%(products)s::text[]))
+  AND NOT EXISTS (SELECT FROM sensing.series s WHERE s.device = d.number AND s.metric = m.metric)
+ORDER BY d.number, m.metric
+ON CONFLICT DO NOTHING;
+
+-- name: products_of_devices
+SELECT id, product FROM sensing.device WHERE id = ANY(%(ids)s);
+
+-- name: devices_page
+-- Keyset paging by id. A device is online while it has spoken within three of its intervals.
+SELECT * FROM (
+    SELECT d.number, d.id, d.product, p.spec -> 'label' AS product_label, d.entity, d.name, d.lon, d.lat,
+           seen.at AS last_seen,
+           coalesce(seen.at > %(now)s - 3 * (p.spec ->> 'interval_s')::int * interval '1 second', false) AS online
+    FROM sensing.device d
+    JOIN sensing.product p USING (product)
+    CROSS JOIN LATERAL (
+        SELECT max(l.seen_at) AS at FROM sensing.series s JOIN sensing.latest l USING (series)
+        WHERE s.device = d.number
+    ) AS seen
+    WHERE (%(product)s::text IS NULL OR d.product = %(product)s)
+      AND (%(q)s::text IS NULL OR d.id ILIKE %(q)s OR d.name ->> 'zh' ILIKE %(q)s OR d.name ->> 'en' ILIKE %(q)s)
+      AND (%(after)s::text IS NULL OR d.id > %(after)s)
+      AND (%(id)s::text IS NULL OR d.id = %(id)s)
+) AS found
+WHERE %(online)s::boolean IS NULL OR online = %(online)s
+ORDER BY id LIMIT %(limit)s;
+
+-- name: devices_count
+SELECT count(*) AS n FROM sensing.device d
+WHERE (%(product)s::text IS NULL OR d.product = %(product)s)
+  AND (%(q)s::text IS NULL OR d.id ILIKE %(q)s OR d.name ->> 'zh' ILIKE %(q)s OR d.name ->> 'en' ILIKE %(q)s);
+
+-- name: series_find
+SELECT s.series, p.spec -> 'metrics' -> s.metric AS metric
+FROM sensing.device d JOIN sensing.series s ON s.device = d.number JOIN sensing.product p USING (product)
+WHERE d.id = %(device)s AND s.metric = %(metric)s;
+
+-- name: series_newest
+SELECT time FROM sensing.latest WHERE series = %(series)s;
+
+-- name: readings_range
+-- The newest within the limit; the bounds let the planner leave out partitions.
+SELECT time, value, value_text FROM sensing.reading
+WHERE series = %(series)s AND time >= %(start)s AND time < %(until)s
+ORDER BY time DESC LIMIT %(limit)s;
+
+-- name: alarms_page
+-- Newest first; ids grow with time.
+SELECT a.id, a.state, a.severity, a.value, a.message, a.opened_at, a.acknowledged_at, a.cleared_at,
+       a.case_id, a.trace_id, r.number AS rule_number, r.scene, r.rule, r.spec, d.number AS device_number,
+       d.id AS device, d.entity, d.name, d.lon, d.lat
+FROM sensing.alarm a JOIN sensing.rule r ON r.number = a.rule JOIN sensing.device d ON d.number = a.device
+WHERE (%(state)s::text IS NULL OR a.state = %(state)s)
+  AND (%(before)s::uuid IS NULL OR a.id < %(before)s)
+  AND (%(id)s::uuid IS NULL OR a.id = %(id)s)
+ORDER BY a.id DESC LIMIT %(limit)s;
+
+-- name: alarm_acknowledge
+UPDATE sensing.alarm SET state = 'acknowledged', acknowledged_at = %(now)s, acknowledged_by = %(by)s
+WHERE id = %(id)s AND state = 'open' RETURNING id;
+
+-- name: alarm_link
+UPDATE sensing.alarm SET case_id = %(case_id)s WHERE id = %(id)s;
+
+-- name: overview
+SELECT
+    (SELECT count(*) FROM sensing.device) AS devices,
+    (SELECT count(*) FROM sensing.device d JOIN sensing.product p USING (product)
+     WHERE EXISTS (
+         SELECT FROM sensing.series s JOIN sensing.latest l USING (series)
+         WHERE s.device = d.number
+           AND l.seen_at > %(now)s - 3 * (p.spec ->> 'interval_s')::int * interval '1 second')) AS online,
+    (SELECT coalesce(sum(stored), 0)::bigint FROM sensing.intake_count WHERE slot >= %(today_from)s) AS readings_today,
+    -- The current slot is still filling: the rate is that of the two before it.
+    (SELECT coalesce(sum(stored), 0)::float8 / 20 FROM sensing.intake_count
+     WHERE slot >= date_bin('10 seconds', %(now)s, 'epoch'::timestamptz) - interval '20 seconds'
+       AND slot < date_bin('10 seconds', %(now)s, 'epoch'::timestamptz)) AS readings_per_s,
+    (SELECT count(*) FROM sensing.alarm WHERE state <> 'cleared') AS alarms_open;

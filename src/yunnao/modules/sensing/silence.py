@@ -1,0 +1,63 @@
+"""Silence rules: a periodic scan, since what is missing brings no message."""
+
+from datetime import datetime
+
+from yunnao.infra.nats_subjects import PARTITIONS
+from yunnao.infra.postgres import Transaction, load_queries
+from yunnao.kernel.ids import new_id
+from yunnao.kernel.packs.scene import SilenceRule
+from yunnao.modules.sensing.alarms import NOTHING, Opening, State, Teller, load_states, save_states
+from yunnao.modules.sensing.registry import InstalledRule, active_rules
+
+QUERIES = load_queries("yunnao.modules.sensing", "intake.sql")
+scan_devices_max = 1_000
+"""Openings of one rule in one scan; the next scan goes on."""
+
+
+async def scan(tx: Transaction, teller: Teller) -> int:
+    """Opens alarms for devices that fell silent; returns how many.
+
+    Judged up to the moment to which every partition was read, and only over the time since which
+    all were: a backlog, a stopped worker or a broken network is not a silent device.
+    """
+    watch = await (await tx.execute(QUERIES["watch_state"], {"partitions": PARTITIONS})).fetchone()
+    if watch is None or watch["lanes"] < PARTITIONS:
+        return 0
+    opened = 0
+    for rule in await active_rules(tx):
+        if isinstance(rule.spec, SilenceRule):
+            opened += await _scan_rule(tx, teller, rule, rule.spec, (watch["since"], watch["until"]))
+    return opened
+
+
+async def _scan_rule(
+    tx: Transaction,
+    teller: Teller,
+    rule: InstalledRule,
+    spec: SilenceRule,
+    listened: tuple[datetime, datetime],
+) -> int:
+    since, until = listened
+    cursor = await tx.execute(
+        QUERIES["silent_devices"],
+        {
+            "product": spec.product,
+            "rule": rule.number,
+            "after_s": spec.after_s,
+            "since": since,
+            "until": until,
+            "limit": scan_devices_max,
+        },
+    )
+    rows = await cursor.fetchall()
+    openings = [
+        Opening(new_id(), rule, row["device"], None, row["opened_at"], row["seen_at"]) for row in rows
+    ]
+    kept = await teller.tell(tx, openings, [])
+    before = await load_states(tx, [o.device for o in openings])
+    after = dict(before)
+    for opening in openings:
+        key = opening.device, rule.number
+        after[key] = State(before.get(key, NOTHING).since_us, kept[opening.id])
+    await save_states(tx, before, after)
+    return len(openings)

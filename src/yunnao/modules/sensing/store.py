@@ -1,0 +1,189 @@
+"""The tables of products, devices and alarms, apart from the intake's hot path."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from yunnao.infra.postgres import Row, Transaction, load_queries
+from yunnao.kernel.ids import UUID
+from yunnao.kernel.packs.scene import Product, Rule
+from yunnao.modules.sensing.contracts import DeviceDraft, InstalledProduct
+from yunnao.modules.sensing.registry import InstalledRule, rule_of
+from yunnao.modules.twin.contracts import urn
+
+QUERIES = load_queries("yunnao.modules.sensing")
+
+
+async def foreign_product(tx: Transaction, scene: str, products: Sequence[str]) -> Row | None:
+    """A product of `products` that another scene declares."""
+    cursor = await tx.execute(QUERIES["products_foreign"], {"scene": scene, "products": list(products)})
+    return await cursor.fetchone()
+
+
+async def save_products(tx: Transaction, scene: str, products: Mapping[str, Product]) -> None:
+    specs = [Jsonb(spec.model_dump(mode="json")) for spec in products.values()]
+    await tx.execute(QUERIES["products_upsert"], {"scene": scene, "products": list(products), "specs": specs})
+
+
+async def products(tx: Transaction, names: Sequence[str]) -> dict[str, InstalledProduct]:
+    """Installed products by name, of those that exist."""
+    rows = await (await tx.execute(QUERIES["products_get"], {"products": list(names)})).fetchall()
+    return {
+        row["product"]: InstalledProduct(row["product"], row["scene"], Product.model_validate(row["spec"]))
+        for row in rows
+    }
+
+
+async def all_products(tx: Transaction) -> list[InstalledProduct]:
+    rows = await (await tx.execute(QUERIES["products_list"])).fetchall()
+    return [
+        InstalledProduct(row["product"], row["scene"], Product.model_validate(row["spec"])) for row in rows
+    ]
+
+
+async def save_rules(tx: Transaction, scene: str, rules: Mapping[str, Rule]) -> list[InstalledRule]:
+    """Keeps the pack's rules; answers those that it no longer has."""
+    specs = [Jsonb(spec.model_dump(mode="json")) for spec in rules.values()]
+    await tx.execute(QUERIES["rules_upsert"], {"scene": scene, "rules": list(rules), "specs": specs})
+    cursor = await tx.execute(QUERIES["rules_retire"], {"scene": scene, "rules": list(rules)})
+    return [
+        InstalledRule(row["number"], row["scene"], row["rule"], rule_of(row["spec"]))
+        for row in await cursor.fetchall()
+    ]
+
+
+async def alarms_of_rules(tx: Transaction, rules: Sequence[int]) -> list[Row]:
+    return await (await tx.execute(QUERIES["alarms_of_rules"], {"rules": list(rules)})).fetchall()
+
+
+async def forget_states(tx: Transaction, rules: Sequence[int]) -> None:
+    await tx.execute(QUERIES["states_of_rules_delete"], {"rules": list(rules)})
+
+
+async def bump(tx: Transaction) -> None:
+    """Makes every ingest worker look again at products, rules and devices."""
+    await tx.execute(QUERIES["registry_bump"])
+
+
+async def ensure_series(tx: Transaction, *, ids: Sequence[str] = (), of: Sequence[str] = ()) -> None:
+    """Numbers every metric of these devices, or of all devices of products `of`."""
+    await tx.execute(QUERIES["series_insert"], {"ids": list(ids), "products": list(of)})
+
+
+async def misplaced_device(tx: Transaction, drafts: Sequence[DeviceDraft]) -> Row | None:
+    """A registered device of `drafts` that is of another product."""
+    cursor = await tx.execute(
+        QUERIES["devices_misplaced"],
+        {"ids": [d.id for d in drafts], "products": [d.product for d in drafts]},
+    )
+    return await cursor.fetchone()
+
+
+async def save_devices(
+    tx: Transaction, drafts: Sequence[DeviceDraft], specs: Mapping[str, InstalledProduct], now: datetime
+) -> int:
+    """Updates known devices, inserts the others; answers how many are new."""
+    columns: dict[str, Any] = {
+        "ids": [d.id for d in drafts],
+        "products": [d.product for d in drafts],
+        "entities": [urn(specs[d.product].spec.entity_type, d.entity) for d in drafts],
+        "names": [Jsonb(d.name.model_dump()) for d in drafts],
+        "lons": [d.lon for d in drafts],
+        "lats": [d.lat for d in drafts],
+        "attributes": [Jsonb(d.attributes) for d in drafts],
+        "synthetic": [d.synthetic for d in drafts],
+        "now": now,
+    }
+    await tx.execute(QUERIES["devices_update"], columns)
+    inserted = (await tx.execute(QUERIES["devices_insert"], columns)).rowcount
+    await ensure_series(tx, ids=columns["ids"])
+    return inserted
+
+
+async def products_of_devices(tx: Transaction, ids: Sequence[str]) -> dict[str, str]:
+    rows = await (await tx.execute(QUERIES["products_of_devices"], {"ids": list(ids)})).fetchall()
+    return {row["id"]: row["product"] for row in rows}
+
+
+async def device_rows(
+    tx: Transaction,
+    *,
+    now: datetime,
+    limit: int,
+    product: str | None = None,
+    q: str | None = None,
+    online: bool | None = None,
+    after: str | None = None,
+    device: str | None = None,
+) -> list[Row]:
+    cursor = await tx.execute(
+        QUERIES["devices_page"],
+        {
+            "now": now,
+            "limit": limit,
+            "product": product,
+            "q": q,
+            "online": online,
+            "after": after,
+            "id": device,
+        },
+    )
+    return await cursor.fetchall()
+
+
+async def devices_count(tx: Transaction, product: str | None, q: str | None) -> int:
+    row = await (await tx.execute(QUERIES["devices_count"], {"product": product, "q": q})).fetchone()
+    return int(row["n"]) if row else 0
+
+
+async def series(tx: Transaction, device: str, metric: str) -> Row | None:
+    cursor = await tx.execute(QUERIES["series_find"], {"device": device, "metric": metric})
+    return await cursor.fetchone()
+
+
+async def newest_time(tx: Transaction, series_number: int) -> datetime | None:
+    row = await (await tx.execute(QUERIES["series_newest"], {"series": series_number})).fetchone()
+    return row["time"] if row else None
+
+
+async def readings(
+    tx: Transaction, series_number: int, start: datetime, until: datetime, limit: int
+) -> list[Row]:
+    """The newest readings in [start, until), in order of time."""
+    cursor = await tx.execute(
+        QUERIES["readings_range"],
+        {"series": series_number, "start": start, "until": until, "limit": limit},
+    )
+    return list(reversed(await cursor.fetchall()))
+
+
+async def alarm_rows(
+    tx: Transaction,
+    *,
+    limit: int,
+    state: str | None = None,
+    before: UUID | None = None,
+    alarm: UUID | None = None,
+) -> list[Row]:
+    cursor = await tx.execute(
+        QUERIES["alarms_page"], {"limit": limit, "state": state, "before": before, "id": alarm}
+    )
+    return await cursor.fetchall()
+
+
+async def acknowledge(tx: Transaction, alarm: UUID, by: UUID | None, now: datetime) -> bool:
+    """False where the alarm was not open."""
+    cursor = await tx.execute(QUERIES["alarm_acknowledge"], {"id": alarm, "by": by, "now": now})
+    return await cursor.fetchone() is not None
+
+
+async def link(tx: Transaction, alarm: UUID, case_id: UUID) -> None:
+    await tx.execute(QUERIES["alarm_link"], {"id": alarm, "case_id": case_id})
+
+
+async def overview(tx: Transaction, now: datetime, today_from: datetime) -> Row:
+    row = await (await tx.execute(QUERIES["overview"], {"now": now, "today_from": today_from})).fetchone()
+    assert row is not None  # a query of aggregates always has its row
+    return row

@@ -1,0 +1,239 @@
+"""A small city of sensors for tests: two products, their rules, and everything wired."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import orjson
+
+from yunnao.infra.nats_subjects import STORED_PREFIX
+from yunnao.infra.nervous import Nervous
+from yunnao.infra.postgres import Database, Row
+from yunnao.kernel.packs.scene import ScenePack
+from yunnao.kernel.text import Text
+from yunnao.modules.sensing.contracts import DeviceDraft
+from yunnao.modules.sensing.domain.times import to_us
+from yunnao.modules.sensing.facade import Sensing
+from yunnao.modules.sensing.ingest import IngestWorker
+from yunnao.modules.sensing.intake import Heard, Intake, Messages, Stored
+from yunnao.modules.sensing.latest import PostgresLatestValues
+from yunnao.modules.twin.facade import Twin
+
+NOW = datetime(2026, 7, 1, 8, 0, tzinfo=UTC)
+
+
+def label(text: str) -> dict[str, str]:
+    return {"zh": f"{text}（中）", "en": text}
+
+
+PACK = ScenePack.model_validate(
+    {
+        "manifest": {
+            "scene": "water",
+            "version": "1.0.0",
+            "name": label("water"),
+            "description": label("water"),
+        },
+        "entity_types": {
+            "Underpass": {
+                "label": label("underpass"),
+                "attributes": {
+                    "waterLevel": {"label": label("level"), "unit": "MTR"},
+                    "closed": {"label": label("closed"), "value_type": "boolean"},
+                },
+            },
+            "CarPark": {"label": label("car park"), "attributes": {"freeSpaces": {"label": label("free")}}},
+        },
+        "products": {
+            "level": {
+                "label": label("level sensor"),
+                "entity_type": "Underpass",
+                "metrics": {
+                    "level": {
+                        "label": label("level"),
+                        "unit": "MTR",
+                        "minimum": 0,
+                        "maximum": 5,
+                        "attribute": "waterLevel",
+                    },
+                    "closed": {"label": label("closed"), "value_type": "boolean", "attribute": "closed"},
+                    "note": {"label": label("note"), "value_type": "string"},
+                },
+                "decoder": {
+                    "metrics": {"level": "/level", "closed": "/closed", "note": "/note"},
+                    "time": "/t",
+                },
+                "past_max_s": 86_400 * 30,
+            },
+            "car-park": {
+                "label": label("counter"),
+                "entity_type": "CarPark",
+                "metrics": {
+                    "free": {"label": label("free"), "value_type": "integer", "attribute": "freeSpaces"}
+                },
+                "decoder": {"metrics": {"free": "/free"}, "time": "/t"},
+                "past_max_s": 86_400 * 3650,
+            },
+        },
+        "rules": {
+            "flooded": {
+                "label": label("flooded"),
+                "product": "level",
+                "operator": "threshold",
+                "metric": "level",
+                "above": 0.3,
+                "clear": 0.2,
+                "for_s": 60,
+                "severity": "severe",
+                "message": {
+                    "zh": "{entity}积水 {value} 米，自 {since} 起",
+                    "en": "{entity}: {value} m since {since}",
+                },
+                "case": {"case_type": "waterlogging", "category": "W02", "inform": ["W90"]},
+            },
+            "silent": {
+                "label": label("silent"),
+                "product": "level",
+                "operator": "silence",
+                "after_s": 600,
+                "message": {"zh": "{entity}自 {since} 起无数据", "en": "{entity} silent since {since}"},
+            },
+            "full": {
+                "label": label("full"),
+                "product": "car-park",
+                "operator": "threshold",
+                "metric": "free",
+                "below": 0.1,
+                "relative_to": "capacity",
+                "message": label("full"),
+            },
+        },
+        "layers": {
+            "parks": {
+                "label": label("parks"),
+                "entity_type": "CarPark",
+                "attribute": "freeSpaces",
+                "relative_to": "capacity",
+                "steps": [
+                    {"from_value": 0, "token": "danger", "label": label("full")},
+                    {"from_value": 0.5, "token": "good", "label": label("plenty")},
+                ],
+            }
+        },
+        "devices": [
+            {
+                "device": "P-1",
+                "product": "car-park",
+                "entity": "p1",
+                "name": label("Park one"),
+                "lon": 120.38,
+                "lat": 36.07,
+                "attributes": {"capacity": 200},
+            }
+        ],
+    }
+)
+
+
+class SetClock:
+    """Time that a test sets."""
+
+    def __init__(self, now: datetime = NOW) -> None:
+        self.time = now
+
+    def now(self) -> datetime:
+        return self.time
+
+
+@dataclass(frozen=True)
+class NoPlace:
+    district: None = None
+    street: None = None
+
+
+class NoAreas:
+    def resolve(self, lon: float, lat: float) -> NoPlace:
+        return NoPlace()
+
+
+@dataclass
+class City:
+    """Everything that sensing needs, on a fresh database."""
+
+    database: Database
+    nervous: Nervous
+    clock: SetClock
+    twin: Twin
+    sensing: Sensing
+    intake: Intake
+    lanes: list[int] = field(default_factory=lambda: [0, 1, 2, 3])
+
+    async def take(self, *messages: tuple[str, str, Any], lanes: Sequence[int] | None = None) -> Stored:
+        """One batch of (product, device, payload), arriving now."""
+        batch = Messages(
+            [f"{STORED_PREFIX}yunnao.p.0.{product}.{device}" for product, device, _ in messages],
+            [p if isinstance(p, bytes) else orjson.dumps(p) for _, _, p in messages],
+            np.full(len(messages), to_us(self.clock.now()), np.int64),
+        )
+        heard = Heard(0, self.lanes if lanes is None else lanes, self.clock.now())
+        return await self.intake.take(self.database, batch, heard)
+
+    async def rows(self, query: str, *parameters: Any) -> list[Row]:
+        async with self.database.transaction() as tx:
+            return await (await tx.execute(query.encode(), parameters)).fetchall()
+
+    async def letters(self) -> list[tuple[str, str]]:
+        """(code, subject) of every dead letter, in order."""
+        found = await self.rows("SELECT code, subject FROM infra.dead_letter ORDER BY id")
+        return [(row["code"], row["subject"]) for row in found]
+
+    async def events(self) -> list[tuple[str, dict[str, Any]]]:
+        found = await self.rows("SELECT subject, payload FROM infra.outbox ORDER BY id")
+        return [(row["subject"], row["payload"]) for row in found]
+
+    async def register(self, product: str, *devices: str, **attributes: Any) -> None:
+        drafts = [
+            DeviceDraft(d, product, d.lower(), Text(zh=d, en=d), 120.3, 36.1, dict(attributes))
+            for d in devices
+        ]
+        async with self.database.transaction() as tx:
+            await self.sensing.register_devices(tx, drafts)
+
+
+@asynccontextmanager
+async def city_of(database_url: str, nats_url: str, pack: ScenePack = PACK) -> AsyncIterator[City]:
+    clock = SetClock()
+    async with Database(database_url) as database, Nervous(nats_url, "test") as nervous:
+        twin = Twin(clock, NoAreas())
+        sensing = Sensing(clock, twin, nervous, PostgresLatestValues(), ZoneInfo("Asia/Shanghai"))
+        async with database.transaction() as tx:
+            await twin.install(tx, pack)
+            await sensing.install(tx, pack, demo=True)
+        city = City(database, nervous, clock, twin, sensing, sensing.intake())
+        if pack is PACK:
+            await city.register("level", "L-1", "L-2")
+        yield city
+
+
+@asynccontextmanager
+async def worker_of(city: City) -> AsyncIterator[None]:
+    """An ingest worker at work."""
+    stop = asyncio.Event()
+    worker = IngestWorker(city.clock, city.database, city.nervous, city.sensing)
+    task = asyncio.create_task(worker.run(stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait_for(task, 20)
+
+
+def at(seconds: float) -> str:
+    """ISO time, seconds after NOW."""
+    return (NOW + timedelta(seconds=seconds)).isoformat()
