@@ -68,7 +68,7 @@ class Geography:
         return self._ready().resolve(lon, lat)
 
     def resolve_many(self, lons: Sequence[float] | Floats, lats: Sequence[float] | Floats) -> list[Place]:
-        """The areas of many positions, in their order; about a million a second and core."""
+        """The areas of many positions, in their order; raises as `resolve` does."""
         return self._ready().resolve_many(lons, lats)
 
     def ancestors(self, code: str) -> tuple[Area, ...]:
