@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from yunnao.infra import deadletters, packs
+from yunnao.infra import packs
 from yunnao.infra.clock import SystemClock
-from yunnao.infra.consumers import Consumer
+from yunnao.infra.consumers import Consumer, Event
 from yunnao.infra.embedded.nats import MqttAddress, ensure_mqtt_stream, ensure_nats, stop_nats
 from yunnao.infra.embedded.postgres import ensure_postgres, stop_postgres
 from yunnao.infra.files import FileStore
@@ -27,8 +29,11 @@ from yunnao.modules.geography.facade import Geography
 from yunnao.modules.identity.contracts import DemoAccount
 from yunnao.modules.identity.facade import Identity, Policies
 from yunnao.modules.sensing.facade import Sensing
+from yunnao.modules.sensing.lanes import ensure_consumers
+from yunnao.modules.sensing.latest import PostgresLatestValues
 from yunnao.modules.twin.facade import Twin
 from yunnao.scenes import load_city, load_scenes
+from yunnao.scenes.street_shapes import streets_path
 
 INFRA_QUERIES = load_queries("yunnao.infra")
 
@@ -117,7 +122,8 @@ def assemble(
     identity = Identity(clock, Policies.load(), demo_file)
     geography = Geography(clock)
     twin = Twin(clock, geography)
-    sensing = Sensing(clock, twin, nervous)
+    zone = ZoneInfo(city.manifest.time_zone)
+    sensing = Sensing(clock, twin, nervous, PostgresLatestValues(), zone)
     cases = Cases(clock, identity, geography, FileStore(settings.files_url))
     return Platform(
         settings, servers, clock, database, nervous, city, scenes, identity, geography, twin, sensing, cases
@@ -153,9 +159,9 @@ async def open_platform(settings: Settings, role: str) -> AsyncIterator[Platform
 
 
 async def _ensure_streams(platform: Platform) -> None:
-    await platform.nervous.ensure_streams()
+    await platform.nervous.ensure_stream()
     await ensure_mqtt_stream(platform.nervous.jetstream, platform.servers.mqtt)
-    await platform.sensing.ensure_consumers()
+    await ensure_consumers(platform.nervous)
 
 
 # --- installation --------------------------------------------------------------------------------
@@ -186,7 +192,7 @@ async def install_packs(settings: Settings, city: Path | None, scenes: Sequence[
     """
     servers = await asyncio.to_thread(ensure_servers, settings)
     await migrate(servers.database_url)
-    city_pack = load_city(city) if city else None
+    city_pack = load_city(city, streets=streets_path(settings.home, city.name)) if city else None
     scene_packs = load_scenes(scenes)
     async with Database(servers.database_url) as database, database.transaction() as tx:
         await packs.lock(tx)
@@ -222,7 +228,7 @@ async def _install(
             unchanged.append(name)
             continue
         await platform.twin.install(tx, scene)
-        await platform.sensing.install(tx, scene, demo)
+        await platform.sensing.install(tx, scene, demo=demo)
         await platform.cases.install_scene(tx, scene)
         await packs.record(tx, "scene", scene, position, mark)
         installed.append(name)
@@ -236,10 +242,15 @@ async def _install(
 
 def consumers(platform: Platform) -> list[Consumer]:
     """Who listens to which events."""
+
+    async def on_alarm(tx: Transaction, event: Event) -> None:
+        case_id = await platform.cases.on_alarm(tx, event)
+        if case_id is not None:
+            await platform.sensing.link_case(tx, UUID(event.data["alarm_id"]), case_id)
+
     return [
-        Consumer("cases-on-alarm", ["sensing.alarm.opened"], platform.cases.on_alarm),
+        Consumer("cases-on-alarm", ["sensing.alarm.opened"], on_alarm),
         Consumer("cases-on-alarm-cleared", ["sensing.alarm.cleared"], platform.cases.on_alarm_cleared),
-        Consumer("sensing-on-case", ["cases.case.opened"], platform.sensing.on_case_opened),
     ]
 
 
@@ -250,22 +261,11 @@ def timers(platform: Platform) -> list[Timer]:
         await tx.execute(INFRA_QUERIES["inbox_prune"])
         await platform.identity.prune(tx)
 
-    async def silence(tx: Transaction) -> None:
-        await platform.sensing.scan_silence(tx, platform.clock.now())
-
     async def deadlines(tx: Transaction) -> None:
         await platform.cases.scan_deadlines(tx, platform.clock.now())
 
     return [
-        Timer("sensing.silence", "* * * * * */5", silence),
         Timer("cases.deadlines", "* * * * * */15", deadlines),
         Timer("identity.link_audit", "* * * * * */2", platform.identity.link_audit),
         Timer("infra.prune", "17 3 * * * 0", prune),
     ]
-
-
-async def replay_dead_letter(platform: Platform, tx: Transaction, letter_id: Any) -> None:
-    """Sends a dead letter again through the door it came by, and marks it so."""
-    letter = await deadletters.take(tx, letter_id)
-    await platform.nervous.publish_stored([(letter["subject"], letter["payload"], None)])
-    await deadletters.mark_replayed(tx, letter_id)

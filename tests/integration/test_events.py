@@ -20,7 +20,7 @@ async def until(found: object, timeout_s: float = 20) -> None:
 @pytest.fixture
 async def parts(database_url: str, nats_url: str):  # type: ignore[no-untyped-def]
     async with Database(database_url) as database, Nervous(nats_url, "test") as nervous:
-        await nervous.ensure_streams()
+        await nervous.ensure_stream()
         yield database, nervous
 
 

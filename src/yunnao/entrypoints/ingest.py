@@ -3,8 +3,10 @@
 import asyncio
 
 from yunnao.bootstrap import Platform
+from yunnao.modules.sensing.ingest import IngestWorker
 
 
 async def run(platform: Platform, stop: asyncio.Event) -> None:
     """Works until `stop` is set; a batch under way is committed and acknowledged first."""
-    await platform.sensing.ingest_worker(platform.database, platform.nervous).run(stop)
+    worker = IngestWorker(platform.clock, platform.database, platform.nervous, platform.sensing)
+    await worker.run(stop)

@@ -1,4 +1,4 @@
-"""NATS: one connection a process, the streams, and publishing with the stream's confirmation."""
+"""NATS: one connection a process, the stream of events, and publishing with the stream's confirmation."""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import Any
 import nats
 from nats.aio.client import Client
 from nats.js import JetStreamContext
-from nats.js.api import RetentionPolicy, StorageType, StreamConfig
+from nats.js.api import StorageType, StreamConfig
 from nats.js.errors import NotFoundError
 
 from yunnao.infra.telemetry import current_trace_id
@@ -16,10 +16,6 @@ from yunnao.kernel.errors import Unavailable
 EVENTS_STREAM = "EVENTS"
 EVENTS_PREFIX = "yunnao.event."
 EVENTS_AGE_MAX_S = 3 * 24 * 3600
-READINGS_STREAM = "READINGS"
-READINGS_PREFIX = "yunnao.http."
-"""HTTP batches: `yunnao.http.<partition>.<product>`; MQTT messages stay in the server's own stream."""
-READINGS_BYTES_MAX = 8 * 1024**3
 DUPLICATE_WINDOW_S = 120
 PUBLISH_TIMEOUT_S = 5.0
 PUBLISH_PENDING_MAX = 4_096
@@ -76,29 +72,19 @@ class Nervous:
             raise RuntimeError("NATS is not open")
         return self._jetstream
 
-    async def ensure_streams(self) -> None:
-        """Creates or updates the platform's own streams."""
-        for config in (
-            StreamConfig(
-                name=EVENTS_STREAM,
-                subjects=[EVENTS_PREFIX + ">"],
-                storage=StorageType.FILE,
-                max_age=EVENTS_AGE_MAX_S,
-                duplicate_window=DUPLICATE_WINDOW_S,
-            ),
-            StreamConfig(
-                name=READINGS_STREAM,
-                subjects=[READINGS_PREFIX + ">"],
-                storage=StorageType.FILE,
-                retention=RetentionPolicy.WORK_QUEUE,
-                max_bytes=READINGS_BYTES_MAX,
-                duplicate_window=DUPLICATE_WINDOW_S,
-            ),
-        ):
-            try:
-                await self.jetstream.update_stream(config)
-            except NotFoundError:
-                await self.jetstream.add_stream(config)
+    async def ensure_stream(self) -> None:
+        """Creates or updates the platform's own stream."""
+        config = StreamConfig(
+            name=EVENTS_STREAM,
+            subjects=[EVENTS_PREFIX + ">"],
+            storage=StorageType.FILE,
+            max_age=EVENTS_AGE_MAX_S,
+            duplicate_window=DUPLICATE_WINDOW_S,
+        )
+        try:
+            await self.jetstream.update_stream(config)
+        except NotFoundError:
+            await self.jetstream.add_stream(config)
 
     async def publish_stored(self, messages: Sequence[tuple[str, bytes, str | None]]) -> None:
         """Publishes (subject, payload, message id) and returns when the stream has stored them all.

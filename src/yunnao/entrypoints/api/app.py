@@ -8,7 +8,7 @@ from importlib.metadata import version
 from fastapi import APIRouter, FastAPI
 
 from yunnao.bootstrap import Platform, open_platform
-from yunnao.entrypoints.api import console, deadletters, events, health, overview
+from yunnao.entrypoints.api import console, events, health, overview
 from yunnao.infra import http, telemetry
 from yunnao.infra.live import Live
 from yunnao.infra.paths import project_root
@@ -41,9 +41,8 @@ def build(platform: Platform, live: Live) -> FastAPI:
         identity_http.router(platform.identity),
         geography_http.router(platform.geography),
         twin_http.router(platform.twin, platform.identity),
-        sensing_http.router(platform.sensing, platform.identity),
+        sensing_http.router(platform.sensing, platform.twin, platform.identity),
         cases_http.router(platform.cases, platform.identity),
-        deadletters.router(platform),
         events.router(live, platform.identity),
     ):
         api.include_router(router)

@@ -1,6 +1,9 @@
 """The city at a glance: counts of every module in one answer."""
 
+from dataclasses import asdict
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter
 
@@ -35,11 +38,17 @@ def router(platform: Platform, version: str) -> APIRouter:
     async def overview(tx: Tx, principal: CurrentPrincipal) -> dict[str, Any]:
         platform.identity.authorize(principal, "overview:read")
         cases = await platform.cases.overview(tx)
-        sensing = await platform.sensing.overview(tx)
+        sensing = await platform.sensing.overview(tx, _midnight(platform))
         return {
             **cases,
             "time": platform.clock.now(),
-            "counts": {**sensing, **cases["counts"]},
+            "counts": {**asdict(sensing), **cases["counts"]},
         }
 
     return api
+
+
+def _midnight(platform: Platform) -> datetime:
+    """The start of the city's own day."""
+    local = platform.clock.now().astimezone(ZoneInfo(platform.city.manifest.time_zone))
+    return local.replace(hour=0, minute=0, second=0, microsecond=0)

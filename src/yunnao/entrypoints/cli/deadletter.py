@@ -5,7 +5,7 @@ from uuid import UUID
 
 import typer
 
-from yunnao.bootstrap import open_platform, replay_dead_letter
+from yunnao.bootstrap import open_platform
 from yunnao.entrypoints.cli.run import settings, tell
 from yunnao.infra import deadletters
 from yunnao.kernel.text import say
@@ -47,5 +47,5 @@ async def _replay(letters: list[UUID], every: bool) -> None:
                 letters = [r["id"] for r in await deadletters.page(tx, limit=deadletters.PAGE_ROWS_MAX)]
         for letter in letters:
             async with platform.database.transaction() as tx:
-                await replay_dead_letter(platform, tx, letter)
+                await platform.sensing.replay_dead_letter(tx, letter)
         tell(own, "dead_letters_replayed", count=len(letters))

@@ -6,16 +6,11 @@ from yunnao.entrypoints.cli import (
     account,
     audit,
     bench,
-    city,
     deadletter,
     demo,
     dispatch,
     doctor,
-    replay,
-    replay_reports,
     run,
-    scene,
-    schema,
 )
 
 app = typer.Typer(
@@ -29,11 +24,6 @@ for command in (
     run,
     demo,
     doctor,
-    city,
-    scene,
-    schema,
-    replay,
-    replay_reports,
     dispatch,
     account,
     audit,

@@ -8,9 +8,6 @@ import time
 import typer
 
 from yunnao.bootstrap import prepare, stop_servers
-from yunnao.entrypoints import ingest as ingest_role
-from yunnao.entrypoints import simulate as simulate_role
-from yunnao.entrypoints import worker as worker_role
 from yunnao.entrypoints.roles import run_role
 from yunnao.entrypoints.supervisor import Child, Supervisor
 from yunnao.infra import telemetry
@@ -38,7 +35,13 @@ def up(workers: int = typer.Option(1, min=1, max=64, help="Ingest workers.")) ->
     began = time.monotonic()
     prepared = asyncio.run(prepare(own, tell=lambda code, **params: tell(own, code, **params)))
     for account in prepared.demo_accounts:
-        tell(own, "up_demo_account", **account)
+        tell(
+            own,
+            "up_demo_account",
+            account=account.account,
+            password=account.password,
+            name=account.name.to(own.language),
+        )
     tell(own, "up_serving", url=f"http://{own.host}:{own.port}", seconds=f"{time.monotonic() - began:.1f}")
     children = [Child("api", ["api"]), Child("worker", ["worker"])]
     children += [Child(f"ingest-{n}", ["ingest"]) for n in range(workers)]
@@ -61,7 +64,6 @@ def api() -> None:
     from granian.constants import Interfaces
 
     own = settings()
-    telemetry.configure("api", own.log_format)
     Granian(
         "yunnao.entrypoints.api.app:create_app",
         address=own.host,
@@ -76,15 +78,21 @@ def api() -> None:
 
 
 def ingest() -> None:
-    run_role("ingest", ingest_role.run, settings())
+    from yunnao.entrypoints import ingest as role
+
+    run_role("ingest", role.run, settings())
 
 
 def worker() -> None:
-    run_role("worker", worker_role.run, settings())
+    from yunnao.entrypoints import worker as role
+
+    run_role("worker", role.run, settings())
 
 
 def simulate() -> None:
-    run_role("simulate", simulate_role.run, settings())
+    from yunnao.entrypoints import simulate as role
+
+    run_role("simulate", role.run, settings())
 
 
 def stop() -> None:

@@ -60,9 +60,9 @@ class Cases:
         """Opens, dispatches and announces a case. The caller has checked the right to its door."""
         return await intake.open_case(tx, self._parts, new, principal)
 
-    async def on_alarm(self, tx: Transaction, event: Event) -> None:
-        """Consumer of `sensing.alarm.opened`."""
-        await alarms.on_opened(tx, self._parts, event.data)
+    async def on_alarm(self, tx: Transaction, event: Event) -> UUID | None:
+        """Consumer of `sensing.alarm.opened`; the case that the alarm opened or joined."""
+        return await alarms.on_opened(tx, self._parts, event.data)
 
     async def on_alarm_cleared(self, tx: Transaction, event: Event) -> None:
         """Consumer of `sensing.alarm.cleared`."""

@@ -1,0 +1,143 @@
+"""`yunnao dispatch train|evaluate`: the dispatcher standing alone, without a running platform."""
+
+import csv
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import typer
+
+from yunnao.infra.paths import project_root
+from yunnao.infra.settings import Settings
+from yunnao.kernel.errors import InvalidInput, YunnaoError
+from yunnao.kernel.text import say
+from yunnao.modules.cases.dispatch.evaluation import evaluate as evaluate_model
+from yunnao.modules.cases.dispatch.model import Model
+from yunnao.modules.cases.dispatch.model import train as train_model
+
+group = typer.Typer(help="Train and judge the dispatcher's text classifier.", no_args_is_help=True)
+
+CELL_CHARS_MAX = 10_000_000
+SOURCES = typer.Argument(..., help="FILE::TEXTCOLUMN[,TEXTCOLUMN]::LABELCOLUMN; several are one set.")
+AS_JSON = typer.Option(False, "--json", help="The JSON only.")
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(group, name="dispatch")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A CSV file and the columns that hold texts and labels."""
+
+    file: Path
+    text_columns: tuple[str, ...]
+    label_column: str
+
+    @classmethod
+    def parse(cls, written: str) -> "Source":
+        """Raises InvalidInput `dispatch_source_unreadable`."""
+        parts = written.split("::")
+        if len(parts) != 3 or not all(parts):
+            raise InvalidInput("dispatch_source_unreadable", source=written)
+        return cls(Path(parts[0]), tuple(parts[1].split(",")), parts[2])
+
+    def read(self) -> tuple[list[str], list[str]]:
+        """Texts and labels; rows without either are left out."""
+        csv.field_size_limit(CELL_CHARS_MAX)
+        try:
+            with self.file.open(encoding="utf-8-sig", newline="") as lines:
+                rows = csv.DictReader(lines)
+                missing = {*self.text_columns, self.label_column} - set(rows.fieldnames or ())
+                if missing:
+                    raise InvalidInput(
+                        "dispatch_column_missing", file=self.file, column=", ".join(sorted(missing))
+                    )
+                pairs = [
+                    (" ".join(row[c] or "" for c in self.text_columns).strip(), row[self.label_column] or "")
+                    for row in rows
+                ]
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            raise InvalidInput("dispatch_file_unreadable", file=self.file, detail=str(error)) from error
+        kept = [(text, label.strip()) for text, label in pairs if text and label.strip()]
+        return [text for text, _ in kept], [label for _, label in kept]
+
+
+def read_all(sources: Sequence[str]) -> tuple[list[str], list[str]]:
+    texts: list[str] = []
+    labels: list[str] = []
+    for source in sources:
+        more_texts, more_labels = Source.parse(source).read()
+        texts += more_texts
+        labels += more_labels
+    return texts, labels
+
+
+@group.command("train", help="Train a model from CSV files, or from the examples of scene packs.")
+def train(
+    sources: list[str] = typer.Argument(None, help="FILE::TEXTCOLUMN[,TEXTCOLUMN]::LABELCOLUMN"),
+    model: Path = typer.Option(..., help="The file to write."),
+    scenes: list[Path] = typer.Option([], "--scene", help="A scene's folder; its examples are taught."),
+    as_json: bool = AS_JSON,
+) -> None:
+    try:
+        texts, labels = read_all(sources or [])
+        hints: dict[str, str] = {}
+        for folder in scenes:
+            _add_scene(folder, texts, labels, hints)
+        trained = train_model(texts, labels, hints)
+        model.write_bytes(trained.dump())
+    except YunnaoError as error:
+        _fail(error)
+    _print(trained.report, as_json)
+
+
+@group.command("evaluate", help="Judge a model on texts whose labels are known.")
+def evaluate(
+    sources: list[str] = SOURCES,
+    model: Path = typer.Option(..., help="A file that `train` wrote."),
+    threshold: float = typer.Option(0.7, min=0, max=1, help="Dispatched automatically from here on."),
+    labels_file: Path | None = typer.Option(
+        None, "--labels", help="JSON object: the model's category to the files' label."
+    ),
+    as_json: bool = AS_JSON,
+) -> None:
+    try:
+        texts, labels = read_all(sources)
+        loaded = Model.load(model.read_bytes())
+        names = json.loads(labels_file.read_text(encoding="utf-8")) if labels_file else {}
+        figures = evaluate_model(loaded, texts, labels, threshold, names)
+    except OSError as error:
+        _fail(InvalidInput("dispatch_file_unreadable", file=error.filename, detail=error.strerror))
+    except YunnaoError as error:
+        _fail(error)
+    _print(figures, as_json)
+
+
+def _add_scene(folder: Path, texts: list[str], labels: list[str], hints: dict[str, str]) -> None:
+    from yunnao.scenes.load import load_scene
+
+    pack = load_scene(folder)
+    for code, examples in pack.examples.items():
+        texts += examples
+        labels += [code] * len(examples)
+    for code, category in pack.categories.items():
+        hints[code] = " ".join([category.name.zh, *category.keywords])
+
+
+def _print(figures: Any, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(figures, ensure_ascii=False))
+        return
+    for name, value in figures.items():
+        print(f"{name:20} {json.dumps(value, ensure_ascii=False)}")
+
+
+def _fail(error: YunnaoError) -> NoReturn:
+    language = Settings.from_environment(os.environ, project_root()).language
+    print(say(error.code, language, **error.params), file=sys.stderr)
+    raise typer.Exit(1) from error
