@@ -1,6 +1,7 @@
 """Fixtures of real servers: one PostgreSQL and one NATS a session, a fresh database a test."""
 
 import asyncio
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -21,12 +22,14 @@ from yunnao.infra.embedded.processes import pick_port
 from yunnao.infra.nats_subjects import MQTT_STREAM
 
 TEMPLATE = "migrated"
+MEMORY = Path("/dev/shm")  # noqa: S108
+memory_bytes_min = 4 * 1024**3
 
 
 @pytest.fixture(scope="session")
 def servers_home() -> Iterator[Path]:
     """A home for this session's servers, deleted with them at the end."""
-    folder = Path(tempfile.mkdtemp(prefix="yunnao-test-"))
+    folder = Path(tempfile.mkdtemp(prefix="yunnao-test-", dir=_fast_folder()))
     folder.chmod(0o711)
     home = folder / "home"
     try:
@@ -35,6 +38,13 @@ def servers_home() -> Iterator[Path]:
         stop_nats(home)
         remove_postgres(home)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _fast_folder() -> Path | None:
+    """Memory, where there is room: a database is copied there in 20 ms, on a disk in 500 ms."""
+    if not os.access(MEMORY, os.W_OK) or shutil.disk_usage(MEMORY).free < memory_bytes_min:
+        return None
+    return MEMORY
 
 
 @pytest.fixture(scope="session")
@@ -114,5 +124,7 @@ def _one_database(server_url: str, template: str) -> Iterator[str]:
 def _create_database(server_url: str, name: str, template: str = "template1") -> None:
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute(
-            SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), Identifier(template))
+            SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
+                Identifier(name), Identifier(template)
+            )
         )
