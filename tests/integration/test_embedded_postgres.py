@@ -17,6 +17,7 @@ import psycopg
 import pytest
 
 from yunnao.infra.embedded.postgres import ensure_postgres, find_postgres, remove_postgres, stop_postgres
+from yunnao.testing.servers import fast_folder
 
 STARTER = """
 import os, signal, sys
@@ -29,7 +30,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="yunnao-test-"))
+    folder = Path(tempfile.mkdtemp(prefix="yunnao-test-", dir=fast_folder()))
     folder.chmod(0o711)
     yield folder / "home"
     remove_postgres(folder / "home")

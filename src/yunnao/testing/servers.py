@@ -20,6 +20,7 @@ from yunnao.infra.embedded.nats import EmbeddedNats, ensure_nats, stop_nats
 from yunnao.infra.embedded.postgres import EmbeddedPostgres, ensure_postgres, remove_postgres
 from yunnao.infra.embedded.processes import pick_port
 from yunnao.infra.nats_subjects import MQTT_STREAM
+from yunnao.infra.postgres import Database
 
 TEMPLATE = "migrated"
 MEMORY = Path("/dev/shm")  # noqa: S108
@@ -29,7 +30,7 @@ memory_bytes_min = 4 * 1024**3
 @pytest.fixture(scope="session")
 def servers_home() -> Iterator[Path]:
     """A home for this session's servers, deleted with them at the end."""
-    folder = Path(tempfile.mkdtemp(prefix="yunnao-test-", dir=_fast_folder()))
+    folder = Path(tempfile.mkdtemp(prefix="yunnao-test-", dir=fast_folder()))
     folder.chmod(0o711)
     home = folder / "home"
     try:
@@ -40,7 +41,7 @@ def servers_home() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _fast_folder() -> Path | None:
+def fast_folder() -> Path | None:
     """Memory, where there is room: a database is copied there in 20 ms, on a disk in 500 ms."""
     if not os.access(MEMORY, os.W_OK) or shutil.disk_usage(MEMORY).free < memory_bytes_min:
         return None
@@ -81,6 +82,13 @@ def empty_database_url(postgres_server: EmbeddedPostgres) -> Iterator[str]:
     """A database of its own for one test, with nothing in it."""
     with _one_database(postgres_server.url, "template1") as url:
         yield url
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """An open pool on a database of its own."""
+    async with Database(database_url) as opened:
+        yield opened
 
 
 @pytest.fixture
