@@ -5,7 +5,7 @@ from pathlib import Path
 
 import typer
 
-from yunnao.bootstrap import install_packs, run_pack_cases
+from yunnao.bootstrap import install_packs
 from yunnao.entrypoints.cli.packs import chosen, refusals_told, tell_error
 from yunnao.entrypoints.cli.run import settings, tell
 from yunnao.infra.settings import Settings
@@ -58,6 +58,8 @@ def _sound(own: Settings, folder: Path) -> ScenePack | None:
 
 
 def _cases_pass(own: Settings, pack: ScenePack) -> bool:
+    from yunnao.bootstrap import run_pack_cases
+
     results = run_pack_cases(pack)
     failed = [result for result in results if not result.passed]
     name = pack.manifest.scene
