@@ -1,7 +1,7 @@
 """What benchmarks share: a city of their own, a device's connection, percentiles."""
 
+import asyncio
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,9 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from yunnao.bootstrap import open_platform
 from yunnao.infra.child_city import ChildCity
 from yunnao.infra.embedded.nats import find_nats
 from yunnao.infra.gateway import Gateway
+from yunnao.infra.paths import project_root
+from yunnao.infra.settings import Settings
+from yunnao.kernel.text import Text
+from yunnao.modules.sensing.contracts import DeviceDraft
 
 
 @contextmanager
@@ -37,3 +42,26 @@ def gateway_of(city: ChildCity) -> Gateway:
 
 def percentile(seconds: list[float], share: float) -> float:
     return round(float(np.percentile(seconds, share * 100)), 4) if seconds else float("nan")
+
+
+def register_underpasses(city: ChildCity, names: list[str]) -> None:
+    """Registers a water-level sensor in an underpass of its own for each name."""
+    asyncio.run(_register(city, names))
+
+
+async def _register(city: ChildCity, names: list[str]) -> None:
+    drafts = [
+        DeviceDraft(
+            id=name,
+            product="underpass-level",
+            entity=name,
+            name=Text(zh=f" {name} ", en=f" {name} "),
+            lon=120.35 + (n % 25) * 0.002,
+            lat=36.08 + (n // 25) * 0.002,
+            synthetic=True,
+        )
+        for n, name in enumerate(names)
+    ]
+    settings = Settings.from_environment(city.environment, project_root())
+    async with open_platform(settings, "bench") as platform, platform.database.transaction() as tx:
+        await platform.sensing.register_devices(tx, drafts)

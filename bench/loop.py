@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
-
 from bench._common import gateway_of, own_city, percentile, register_underpasses
+
 from yunnao.infra.gateway import Gateway
 
 PRODUCT = "underpass-level"

@@ -72,12 +72,30 @@ class Story:
         self._citizen = httpx.Client(base_url=f"{city.base_url}/api/v1", timeout=30)
         self._dispatcher = city.signed_in(city.accounts()["dispatcher"])
         self._staff: dict[str, httpx.Client] = {}
+        self._key: str | None = None
 
     def report(self, text: str, lon: float | None, lat: float | None) -> dict[str, Any]:
         """A citizen's report; returns case_id, number and tracking_code."""
         answer = self._citizen.post("/reports", json={"text": text, "lon": lon, "lat": lat})
         answer.raise_for_status()
         return dict(answer.json())
+
+    def report_by_open311(self, text: str, lon: float, lat: float) -> None:
+        """A report that another system passes on: Open311 GeoReport v2, POST requests."""
+        form = {
+            "api_key": self._api_key(),
+            "service_code": "auto",
+            "description": text,
+            "long": lon,
+            "lat": lat,
+        }
+        self._citizen.post(f"{self._city.base_url}/open311/v2/requests.json", data=form).raise_for_status()
+
+    def _api_key(self) -> str:
+        if self._key is None:
+            made = self._dispatcher.post("/tokens", json={"name": "demo", "expires_in_days": 1})
+            self._key = str(made.raise_for_status().json()["token"])
+        return self._key
 
     def alarm(self, device: str) -> dict[str, Any]:
         """The newest alarm of `device` that has a case; raises Unavailable when none comes in time."""

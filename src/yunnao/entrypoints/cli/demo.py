@@ -7,7 +7,9 @@ ends with 0 only if every record that must be in the database is there.
 import asyncio
 import tempfile
 import time
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -30,6 +32,7 @@ REPORTS = 40
 ACKNOWLEDGED_WAIT_S = 30.0
 STORED_WAIT_S = 30.0
 UNDERPASS_PRODUCT = "underpass-level"
+CITY_ZONE = ZoneInfo("Asia/Shanghai")
 REPORT_PLACE = (120.3826, 36.0671)
 """Longitude and latitude (WGS 84) of a crossing in Shinan District."""
 
@@ -84,7 +87,8 @@ class Demonstration:
     def _told(self, title: str, steps: list[tuple[str, str]]) -> None:
         line(self._language, title)
         for when, what in steps:
-            print(f"  {when:<33}{what}", flush=True)
+            local = datetime.fromisoformat(when).astimezone(CITY_ZONE)
+            print(f"  {local:%H:%M:%S.%f%z}  {what}", flush=True)
 
     def _reading(self, gateway: Gateway, device: str, name: Text) -> None:
         sent = flood_messages()
@@ -100,8 +104,8 @@ class Demonstration:
             "demo_story_reading",
             [
                 (
-                    sent[-1]["t"],
-                    say("demo_reading_sent", self._language, value=sent[-1]["level"], where=where),
+                    sent[0]["t"],
+                    say("demo_reading_sent", self._language, value=sent[0]["level"], where=where),
                 ),
                 (
                     alarm["opened_at"],
@@ -137,7 +141,7 @@ class Demonstration:
             if metrics[product]
         )
         for report in reports:
-            self._story.report(report.text, report.lon, report.lat)
+            self._story.report_by_open311(report.text, report.lon, report.lat)
         self._expected["reports"] = len(reports) + 1
         self._expected["cases"] = self._expected["reports"] + 1
 

@@ -5,7 +5,7 @@ SELECT
     (SELECT count(*) FROM sensing.reading)                                     AS readings,
     (SELECT count(*) FROM sensing.alarm)                                       AS alarms,
     (SELECT count(*) FROM cases."case")                                        AS cases,
-    (SELECT count(*) FROM cases."case" WHERE source = 'citizen')               AS reports,
+    (SELECT count(*) FROM cases."case" WHERE source IN ('citizen', 'open311')) AS reports,
     (SELECT count(*) FROM cases."case" WHERE automatic)                        AS automatic,
     (SELECT count(*) FROM cases."case" WHERE NOT automatic)                    AS on_desk,
     (SELECT count(*) FROM cases."case" WHERE closed_at IS NOT NULL)            AS closed,

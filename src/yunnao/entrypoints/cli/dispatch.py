@@ -18,6 +18,7 @@ from yunnao.kernel.text import say
 from yunnao.modules.cases.dispatch.evaluation import evaluate as evaluate_model
 from yunnao.modules.cases.dispatch.model import Model
 from yunnao.modules.cases.dispatch.model import train as train_model
+from yunnao.scenes import load_scenes
 
 group = typer.Typer(help="Train and judge the dispatcher's text classifier.", no_args_is_help=True)
 
@@ -87,8 +88,8 @@ def train(
     try:
         texts, labels = read_all(sources or [])
         hints: dict[str, str] = {}
-        for folder in scenes:
-            _add_scene(folder, texts, labels, hints)
+        if scenes:
+            _add_scenes(scenes, texts, labels, hints)
         trained = train_model(texts, labels, hints)
         model.write_bytes(trained.dump())
     except YunnaoError as error:
@@ -118,15 +119,13 @@ def evaluate(
     _print(figures, as_json)
 
 
-def _add_scene(folder: Path, texts: list[str], labels: list[str], hints: dict[str, str]) -> None:
-    from yunnao.scenes.load import load_scene
-
-    pack = load_scene(folder)
-    for code, examples in pack.examples.items():
-        texts += examples
-        labels += [code] * len(examples)
-    for code, category in pack.categories.items():
-        hints[code] = " ".join([category.name.zh, *category.keywords])
+def _add_scenes(folders: list[Path], texts: list[str], labels: list[str], hints: dict[str, str]) -> None:
+    for pack in load_scenes(folders):
+        for code, examples in pack.examples.items():
+            texts += examples
+            labels += [code] * len(examples)
+        for code, category in pack.categories.items():
+            hints[code] = " ".join([category.name.zh, *category.keywords])
 
 
 def _print(figures: Any, as_json: bool) -> None:

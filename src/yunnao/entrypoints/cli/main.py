@@ -1,5 +1,8 @@
 """`yunnao`: the command line."""
 
+import os
+import sys
+
 import typer
 
 from yunnao.entrypoints.cli import (
@@ -12,6 +15,8 @@ from yunnao.entrypoints.cli import (
     doctor,
     run,
 )
+from yunnao.kernel.errors import YunnaoError
+from yunnao.kernel.text import DEFAULT_LANGUAGE, Language, say
 
 app = typer.Typer(
     name="yunnao",
@@ -32,5 +37,20 @@ for command in (
 ):
     command.register(app)
 
+
+def main() -> None:
+    """Runs a command; an expected error is told in a sentence, not as a traceback."""
+    try:
+        app()
+    except YunnaoError as error:
+        print(say(error.code, settings_language(), **error.params), file=sys.stderr)
+        sys.exit(1)
+
+
+def settings_language() -> Language:
+    """The reader's language, without the settings: they may be what is wrong."""
+    return "en" if os.environ.get("YUNNAO_LANGUAGE") == "en" else DEFAULT_LANGUAGE
+
+
 if __name__ == "__main__":
-    app()
+    main()
