@@ -176,7 +176,10 @@ class City:
     async def take(self, *messages: tuple[str, str, Any], lanes: Sequence[int] | None = None) -> Stored:
         """One batch of (product, device, payload), arriving now."""
         batch = Messages(
-            [f"{STORED_PREFIX}yunnao.p.0.{product}.{device}" for product, device, _ in messages],
+            [
+                f"{STORED_PREFIX}yunnao.p.0.{product}.{device.replace('.', '//')}"
+                for product, device, _ in messages
+            ],
             [p if isinstance(p, bytes) else orjson.dumps(p) for _, _, p in messages],
             np.full(len(messages), to_us(self.clock.now()), np.int64),
         )
@@ -206,8 +209,8 @@ class City:
 
 
 @asynccontextmanager
-async def city_of(database_url: str, nats_url: str, pack: ScenePack = PACK) -> AsyncIterator[City]:
-    clock = SetClock()
+async def city_of(database_url: str, nats_url: str, now: datetime = NOW) -> AsyncIterator[City]:
+    clock, pack = SetClock(now), PACK
     async with Database(database_url) as database, Nervous(nats_url, "test") as nervous:
         twin = Twin(clock, NoAreas())
         sensing = Sensing(clock, twin, nervous, PostgresLatestValues(), ZoneInfo("Asia/Shanghai"))
@@ -215,8 +218,7 @@ async def city_of(database_url: str, nats_url: str, pack: ScenePack = PACK) -> A
             await twin.install(tx, pack)
             await sensing.install(tx, pack, demo=True)
         city = City(database, nervous, clock, twin, sensing, sensing.intake())
-        if pack is PACK:
-            await city.register("level", "L-1", "L-2")
+        await city.register("level", "L-1", "L-2")
         yield city
 
 
@@ -234,6 +236,6 @@ async def worker_of(city: City) -> AsyncIterator[None]:
             await asyncio.wait_for(task, 20)
 
 
-def at(seconds: float) -> str:
-    """ISO time, seconds after NOW."""
-    return (NOW + timedelta(seconds=seconds)).isoformat()
+def at(seconds: float, start: datetime = NOW) -> str:
+    """ISO time, seconds after `start`."""
+    return (start + timedelta(seconds=seconds)).isoformat()

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
-
 from tests.integration.sensing_support import NOW, PACK, City, at, city_of
+
 from yunnao.kernel.errors import Conflict, InvalidInput
 
 

@@ -48,14 +48,25 @@ class Gateway:
 
     def publish(self, product: str, device: str, payload: dict[str, Any]) -> mqtt.MQTTMessageInfo:
         """Sends one message; returns at once."""
+        return self.publish_raw(device_topic(product, device), orjson.dumps(payload))
+
+    def publish_raw(self, topic: str, payload: bytes) -> mqtt.MQTTMessageInfo:
+        """Sends any payload to any topic; returns at once."""
         self.sent += 1
-        return self._client.publish(device_topic(product, device), orjson.dumps(payload), qos=1)
+        return self._client.publish(topic, payload, qos=1)
+
+    def wait_room(self, timeout_s: float) -> None:
+        """Returns when another message may be in flight; raises Unavailable when time runs out."""
+        self._wait(INFLIGHT_MAX - 1, timeout_s)
 
     def wait_acknowledged(self, timeout_s: float) -> None:
         """Returns when everything sent is acknowledged; raises Unavailable when time runs out."""
+        self._wait(0, timeout_s)
+
+    def _wait(self, waiting_max: int, timeout_s: float) -> None:
         deadline = time.monotonic() + timeout_s
         with self._changed:
-            while self.acknowledged < self.sent:
+            while self.sent - self.acknowledged > waiting_max:
                 if not self._changed.wait(max(0.0, deadline - time.monotonic())):
                     raise Unavailable("unavailable", part="MQTT")
 
