@@ -31,16 +31,13 @@ STEPS_MAX = 500
 """Decisions on one case: a loop of returns must end some day, and the state stays small."""
 
 BPMN = "http://www.omg.org/spec/BPMN/20100524/MODEL"
+NODES = ("startEvent", "userTask", "exclusiveGateway", "intermediateThrowEvent", "endEvent")
 ELEMENTS = frozenset(
     {
+        *NODES,
         "definitions",
         "process",
         "documentation",
-        "startEvent",
-        "userTask",
-        "exclusiveGateway",
-        "intermediateThrowEvent",
-        "endEvent",
         "sequenceFlow",
         "conditionExpression",
         "incoming",
@@ -236,6 +233,21 @@ def _check_steps(tree: Any) -> None:
                 raise InvalidInput("flow_step_unknown", step=element.get("id"), known=", ".join(known))
     for condition in tree.iter(f"{{{BPMN}}}conditionExpression"):
         evaluate_condition(condition.text or "", "")
+    _check_joints(tree)
+
+
+def _check_joints(tree: Any) -> None:
+    """Every sequence flow joins two elements, and only an end event leads nowhere."""
+    nodes = {n.get("id"): etree.QName(n).localname for kind in NODES for n in tree.iter(f"{{{BPMN}}}{kind}")}
+    sources = set()
+    for sequence in tree.iter(f"{{{BPMN}}}sequenceFlow"):
+        for end in (sequence.get("sourceRef"), sequence.get("targetRef")):
+            if end not in nodes:
+                raise InvalidInput("flow_unreadable", detail=f"{sequence.get('id')}: {end}?")
+        sources.add(sequence.get("sourceRef"))
+    dead = [name for name, kind in nodes.items() if kind != "endEvent" and name not in sources]
+    if dead:
+        raise InvalidInput("flow_unreadable", detail=f"{', '.join(map(str, dead))}: no outgoing flow")
 
 
 def _decisions(tree: Any) -> dict[str, frozenset[str]]:

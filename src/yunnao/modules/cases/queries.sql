@@ -122,6 +122,9 @@ UPDATE cases."case" SET status = %(status)s, category = %(category)s, department
     rating_comment = %(rating_comment)s, overdue_at = %(overdue_at)s, workflow = %(workflow)s
 WHERE id = %(id)s;
 
+-- name: case_severity
+UPDATE cases."case" SET severity = %(severity)s, changed_at = %(now)s WHERE id = %(id)s;
+
 -- name: cases_page
 -- Every filter is a parameter that may be null: a custom plan folds those away, so an open column
 -- costs nothing. Newest first by the time-ordered id.

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from sklearn.model_selection import StratifiedKFold
@@ -138,7 +139,7 @@ class Model:
                     Calibration(**head["calibration"]),
                     head["report"],
                 )
-        except (ValueError, KeyError, OSError, TypeError) as error:
+        except (ValueError, KeyError, OSError, EOFError, TypeError, BadZipFile) as error:
             raise InvalidInput("dispatch_model_unreadable") from error
 
 
