@@ -235,7 +235,8 @@ def _check_calendar(source: PackSource, calendar: CalendarFile) -> None:
         path = ("hours", index)
         if not (_clock.match(opens) and _clock.match(closes)):
             source.add(file, path, "pack_clock", given=f"{opens}–{closes}")
-        elif not last <= opens < closes:
+            continue
+        if not last <= opens < closes:
             source.add(file, path, "pack_hours_order", given=f"{opens}–{closes}")
         last = closes
     for index, day in enumerate(calendar.weekly_days_off):

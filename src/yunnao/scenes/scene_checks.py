@@ -80,7 +80,7 @@ class _Check:
     source: PackSource
     known: Known
 
-    def missing(  # noqa: PLR0917 - what is missing, and where it is looked for
+    def missing(
         self, file: str, path: Path, kind: str, name: str, defined: Iterable[str], where: str
     ) -> bool:
         """Reports `name` if nothing of that kind is defined; True if it is missing."""

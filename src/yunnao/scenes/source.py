@@ -144,7 +144,11 @@ class PackSource:
         """Pydantic's errors as problems of `file`; `skip` leading parts of a path are not its own."""
         for item in error.errors(include_url=False):
             code, params = explain(item)
-            self.add(file, _true_path(data, item["loc"][skip:]), code, **params)
+            lacking = item["type"] == "missing"
+            path = _true_path(data, item["loc"][skip:], lacking)
+            if "discriminator" in item.get("ctx", {}):
+                path = (*path, item["ctx"]["discriminator"].strip("'"))
+            self.add(file, path, code, **params)
 
     def _parse_yaml(self, file: str, text: str) -> Document | None:
         yaml = YAML()
@@ -210,8 +214,9 @@ def _plain(value: Any, seen: list[int]) -> Any:
     return value
 
 
-def _true_path(data: Any, loc: Sequence[str | int]) -> PathParts:
-    """Pydantic's location without the tags that it adds for unions and keys."""
+def _true_path(data: Any, loc: Sequence[str | int], lacking: bool) -> PathParts:
+    """Pydantic's location without the tags that it adds for unions and keys; of something `lacking`
+    the last part is not in the data, and stays."""
     path: list[str | int] = []
     node = data
     for position, part in enumerate(loc):
@@ -219,7 +224,7 @@ def _true_path(data: Any, loc: Sequence[str | int]) -> PathParts:
         if inside or (isinstance(node, dict) and part in node):
             path.append(part)
             node = node[part]
-        elif position == len(loc) - 1 and part != "[key]":
+        elif lacking and position == len(loc) - 1:
             path.append(part)
     return tuple(path)
 
