@@ -63,3 +63,10 @@ async def take(tx: Transaction, letter_id: UUID) -> Row:
 
 async def mark_replayed(tx: Transaction, letter_id: UUID) -> None:
     await tx.execute(QUERIES["dead_letter_replayed"], {"id": letter_id})
+
+
+async def count(tx: Transaction, subject_prefix: str) -> int:
+    """Letters whose subject begins so."""
+    cursor = await tx.execute(QUERIES["dead_letters_count"], {"prefix": subject_prefix})
+    row = await cursor.fetchone()
+    return int(row["n"]) if row else 0

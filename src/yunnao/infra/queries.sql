@@ -39,6 +39,9 @@ WHERE (%(waiting)s::boolean IS NOT TRUE OR replayed_at IS NULL)
   AND (%(before)s::uuid IS NULL OR id < %(before)s::uuid)
 ORDER BY id DESC LIMIT %(limit)s;
 
+-- name: dead_letters_count
+SELECT count(*) AS n FROM infra.dead_letter WHERE starts_with(subject, %(prefix)s);
+
 -- name: dead_letter_get
 SELECT id, source, subject, payload, code, params, created_at, replayed_at
 FROM infra.dead_letter WHERE id = %(id)s FOR UPDATE;

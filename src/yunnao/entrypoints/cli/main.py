@@ -9,11 +9,16 @@ from yunnao.entrypoints.cli import (
     account,
     audit,
     bench,
+    city,
     deadletter,
     demo,
     dispatch,
     doctor,
+    replay_readings,
+    replay_reports,
     run,
+    scene,
+    schema,
 )
 from yunnao.kernel.errors import YunnaoError
 from yunnao.kernel.text import DEFAULT_LANGUAGE, Language, say
@@ -27,6 +32,11 @@ app = typer.Typer(
 
 for command in (
     run,
+    schema,
+    scene,
+    replay_readings,
+    replay_reports,
+    city,
     demo,
     doctor,
     dispatch,

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from yunnao.infra import deadletters, outbox
-from yunnao.infra.nats_subjects import device_topic
+from yunnao.infra.nats_subjects import device_topic, intake_subject
 from yunnao.infra.nervous import Nervous
 from yunnao.infra.pages import like_pattern
 from yunnao.infra.postgres import Row, Transaction
@@ -188,6 +188,20 @@ class Sensing:
             (row["time"], row["value"] if row["value_text"] is None else row["value_text"]) for row in rows
         ]
         return Readings(metric, Metric.model_validate(series["metric"]).unit_label, points)
+
+    async def registered(self, tx: Transaction, devices: Sequence[str]) -> set[str]:
+        """Which of these ids are registered."""
+        return set(await store.products_of_devices(tx, devices))
+
+    async def count_readings(
+        self, tx: Transaction, devices: Sequence[str], start: datetime, last: datetime
+    ) -> int:
+        """Readings of these devices from `start` to `last`, both included."""
+        return await store.count_readings(tx, devices, start, last)
+
+    async def count_refused(self, tx: Transaction, product: str) -> int:
+        """Dead letters of a product's messages."""
+        return await deadletters.count(tx, intake_subject(product, "x").removesuffix("x"))
 
     # --- intake ---
 

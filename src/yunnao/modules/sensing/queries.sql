@@ -110,6 +110,12 @@ SELECT time, value, value_text FROM sensing.reading
 WHERE series = %(series)s AND time >= %(start)s AND time < %(until)s
 ORDER BY time DESC LIMIT %(limit)s;
 
+-- name: readings_count
+SELECT count(*) AS n FROM sensing.reading
+WHERE time >= %(start)s AND time <= %(last)s AND series IN (
+    SELECT s.series FROM sensing.series s JOIN sensing.device d ON d.number = s.device
+    WHERE d.id = ANY(%(devices)s));
+
 -- name: alarms_page
 -- Newest first; ids grow with time.
 SELECT a.id, a.state, a.severity, a.value, a.message, a.opened_at, a.acknowledged_at, a.cleared_at,

@@ -159,6 +159,14 @@ async def readings(
     return list(reversed(await cursor.fetchall()))
 
 
+async def count_readings(tx: Transaction, devices: Sequence[str], start: datetime, last: datetime) -> int:
+    cursor = await tx.execute(
+        QUERIES["readings_count"], {"devices": list(devices), "start": start, "last": last}
+    )
+    row = await cursor.fetchone()
+    return int(row["n"]) if row else 0
+
+
 async def alarm_rows(
     tx: Transaction,
     *,

@@ -1,0 +1,1 @@
+"""History from files, through the doors of real devices."""
