@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import structlog
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import ORJSONResponse
+from fastapi.responses import JSONResponse
+from psycopg import DataError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -60,7 +61,7 @@ def problem(
         "instance": request.url.path,
         **(extra or {}),
     }
-    return ORJSONResponse(
+    return JSONResponse(
         body,
         status_code=status,
         media_type="application/problem+json",
@@ -87,6 +88,12 @@ async def _on_http(request: Request, error: Exception) -> Any:
     codes = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
     code = codes.get(error.status_code, "invalid_request")
     return problem(request, error.status_code, code, detail=error.detail, limit_bytes=error.detail)
+
+
+async def _on_data(request: Request, error: Exception) -> Any:
+    """PostgreSQL refuses a value that no check of ours foresaw, such as a NUL within a text."""
+    log.warning("value_refused", path=request.url.path, error=str(error))
+    return problem(request, InvalidInput.status, "invalid_request", detail=str(error).splitlines()[0])
 
 
 async def _on_unexpected(request: Request, error: Exception) -> Any:
@@ -155,5 +162,6 @@ def install(app: FastAPI, database: Database, authenticate: Authenticate) -> Non
     app.add_exception_handler(YunnaoError, _on_expected)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(DataError, _on_data)
     app.add_exception_handler(Exception, _on_unexpected)
     app.add_middleware(Edge)

@@ -1,5 +1,6 @@
 """The HTTP application: every module's router under /api/v1, Open311, the console."""
 
+import json
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -7,9 +8,10 @@ from importlib.metadata import version
 
 from fastapi import APIRouter, FastAPI
 
-from yunnao.bootstrap import Platform, open_platform
+from yunnao.bootstrap import Platform, Servers, assemble, open_platform
 from yunnao.entrypoints.api import console, events, health, overview
 from yunnao.infra import http, telemetry
+from yunnao.infra.embedded.nats import MqttAddress
 from yunnao.infra.live import Live
 from yunnao.infra.paths import project_root
 from yunnao.infra.settings import Settings
@@ -19,6 +21,7 @@ from yunnao.modules.geography import http as geography_http
 from yunnao.modules.identity import http as identity_http
 from yunnao.modules.sensing import http as sensing_http
 from yunnao.modules.twin import http as twin_http
+from yunnao.scenes import load_city
 
 API_PREFIX = "/api/v1"
 
@@ -72,3 +75,13 @@ def _lifespan(settings: Settings):  # type: ignore[no-untyped-def]
             yield
 
     return lifespan
+
+
+def render_openapi() -> str:
+    """The description of the API (OpenAPI 3.1) as JSON; needs no server."""
+    settings = Settings.from_environment({}, project_root())
+    nowhere = MqttAddress("", 0, "", "")
+    city = load_city(project_root() / "cities" / settings.city)
+    platform = assemble(settings, Servers("", "", nowhere, nowhere), city, [], "schema")
+    described = build(platform, Live(platform.nervous)).openapi()
+    return json.dumps(described, ensure_ascii=False, indent=1, sort_keys=True) + "\n"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import typer
 
+from yunnao.entrypoints.api.app import render_openapi
 from yunnao.entrypoints.cli.run import settings, tell
 from yunnao.scenes.schema import render_pack_reference, render_schema
 
@@ -20,6 +21,7 @@ class Artefact:
 ARTEFACTS = [
     Artefact("docs/reference/pack.schema.json", render_schema),
     Artefact("docs/reference/packs.md", render_pack_reference),
+    Artefact("docs/reference/openapi.json", render_openapi),
 ]
 
 
