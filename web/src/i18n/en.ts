@@ -30,12 +30,12 @@ export const en: Messages = {
     data_steward: 'Data steward', administrator: 'Administrator',
   },
   cockpit: {
-    title: 'City operations', sensing: 'Sensing', operations: 'Operations', devices: 'Devices online', ofDevices: 'of {n}', rate: 'Readings', perSecond: 'per second',
-    today: '{n} today', alarms: 'Open alarms', casesToday: 'Cases today', open: 'Open', auto: 'Dispatched automatically', desk: 'On the desk', closed: 'Closed today',
+    title: 'City operations', sensing: 'Sensing', operations: 'Operations', devices: 'Devices online', ofDevices: 'of {n}', rate: 'Readings', perSecond: '/s',
+    today: 'Today', alarms: 'Open alarms', casesToday: 'Cases today', open: 'Open', auto: 'Automatic', desk: 'On the desk', closed: 'Closed today',
     overdue: 'Overdue', satisfaction: 'Satisfaction', stream: 'Live', streamEmpty: 'Waiting for events', live: 'Live', broken: 'Interrupted',
     hourly: 'Opened and closed, 24 hours', opened: 'Opened', closedSeries: 'Closed', byDistrict: 'Open by district', byCategory: 'Categories', within: 'In time',
     layers: 'Layers', layerCases: 'Open cases', layerAlarms: 'Alarms', legend: 'Legend', office: 'Back to the desk', value: 'Value', observed: 'Observed',
-    view: 'View', reset: 'Whole city', noData: 'No data yet', other: 'Other', onTime: 'On time', wait: 'Waiting', handle: 'Handling', late: 'Overdue',
+    view: 'View', reset: 'Whole city', focus: 'Where it happens', noData: 'No data yet', other: 'Other', onTime: 'On time', wait: 'Waiting', handle: 'Handling', late: 'Overdue',
   },
   subject: {
     'sensing.alarm.opened': 'Alarm', 'sensing.alarm.cleared': 'Alarm cleared', 'cases.case.opened': 'New case', 'cases.case.changed': 'Case moved on',

@@ -29,11 +29,11 @@ export const zh = {
   },
   cockpit: {
     title: '城市运行中心', sensing: '感知', operations: '运行', devices: '在线设备', ofDevices: '共 {n} 台', rate: '读数', perSecond: '条/秒',
-    today: '今日 {n} 条', alarms: '当前告警', casesToday: '今日事件', open: '在办', auto: '自动派遣', desk: '待人工派遣', closed: '今日办结',
+    today: '今日读数', alarms: '当前告警', casesToday: '今日事件', open: '在办', auto: '自动派遣', desk: '待人工派遣', closed: '今日办结',
     overdue: '超期', satisfaction: '满意度', stream: '实时动态', streamEmpty: '等待新的事件', live: '实时', broken: '中断',
     hourly: '近 24 小时受理与办结', opened: '受理', closedSeries: '办结', byDistrict: '各区在办', byCategory: '事件类别', within: '期限内',
     layers: '图层', layerCases: '在办事件', layerAlarms: '告警', legend: '图例', office: '返回工作台', value: '当前值', observed: '观测于',
-    view: '查看', reset: '回到全市', noData: '暂无数据', other: '其他', onTime: '按期', wait: '待派遣', handle: '办理中', late: '已超期',
+    view: '查看', reset: '回到全市', focus: '聚焦热点', noData: '暂无数据', other: '其他', onTime: '按期', wait: '待派遣', handle: '办理中', late: '已超期',
   },
   subject: {
     'sensing.alarm.opened': '告警', 'sensing.alarm.cleared': '告警解除', 'cases.case.opened': '新事件', 'cases.case.changed': '事件进展',

@@ -21,9 +21,9 @@ export function streetShapes(): Promise<Shapes> {
   return streets
 }
 
-/** Where to write an area's name: the centroid of its largest ring. */
+/** Where to write an area's name: the centroid of its largest ring; the largest area first. */
 export function labelPoints(shapes: Shapes): { code: string; name_zh: string; name_en: string; at: [number, number] }[] {
-  return shapes.features.map((feature) => {
+  const labels = shapes.features.map((feature) => {
     const geometry = feature.geometry
     const rings: Position[][] =
       geometry.type === 'Polygon'
@@ -42,6 +42,7 @@ export function labelPoints(shapes: Shapes): { code: string; name_zh: string; na
       }
       if (Math.abs(area) > Math.abs(best.area)) best = { area, at: [x / (3 * area), y / (3 * area)] }
     }
-    return { ...feature.properties, at: best.at }
+    return { ...feature.properties, at: best.at, size: Math.abs(best.area) }
   })
+  return labels.sort((a, b) => b.size - a.size)
 }

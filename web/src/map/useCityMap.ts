@@ -47,7 +47,22 @@ export function useCityMap(
     }
   }
   function relabel(): void {
-    for (const label of labels) label.element.textContent = preferences.language === 'zh' ? label.zh : label.en
+    // The kind of area is plain on a map of areas, and it makes English names twice as long.
+    for (const label of labels) {
+      label.element.textContent = preferences.language === 'zh' ? label.zh : label.en.replace(/ (District|City)$/, '')
+    }
+    unclutter()
+  }
+  /** Larger areas keep their names; a name that would lie on another one is left out. */
+  function unclutter(): void {
+    const placed: DOMRect[] = []
+    for (const { element } of labels) {
+      element.style.visibility = 'visible'
+      const box = element.getBoundingClientRect()
+      const hit = placed.some((p) => box.left < p.right && box.right > p.left && box.top < p.bottom && box.bottom > p.top)
+      element.style.visibility = hit ? 'hidden' : 'visible'
+      if (!hit) placed.push(box)
+    }
   }
 
   onMounted(async () => {
@@ -77,6 +92,7 @@ export function useCityMap(
         labels.push({ marker: new Marker({ element }).setLngLat(area.at).addTo(m), element, zh: area.name_zh, en: area.name_en })
       }
       relabel()
+      m.on('moveend', unclutter)
     }
     m.once('load', () => {
       if (gone) return

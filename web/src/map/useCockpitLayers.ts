@@ -1,6 +1,6 @@
 /** The live layers of the cockpit's map: scenes' points, open cases, open alarms. */
 import type { FeatureCollection, Point } from 'geojson'
-import { Marker, Popup, type Map as MapLibre, type MapGeoJSONFeature } from 'maplibre-gl'
+import { Marker, Popup, type Map as MapLibre, type MapGeoJSONFeature, type PaddingOptions } from 'maplibre-gl'
 import { onBeforeUnmount, ref, shallowRef, watch, type ShallowRef } from 'vue'
 import { api } from '@/api'
 import type { Alarm, CasePoint, Layer, LayerPoint } from '@/api/types'
@@ -11,13 +11,15 @@ import { caseColour, growing, recolourPoints, setCases, setPoints, toneColour } 
 const pulses_max = 40
 const layers_refresh_ms = 10_000
 const refresh_pace_ms = 3_000
+const outliers_share = 0.06
 
 export type Picked =
   | { kind: 'case'; at: [number, number]; point: CasePoint }
   | { kind: 'alarm'; at: [number, number]; alarm: Alarm }
   | { kind: 'layer'; at: [number, number]; point: LayerPoint; layer: Layer }
 
-export function useCockpitLayers(map: ShallowRef<MapLibre | null>) {
+export function useCockpitLayers(map: ShallowRef<MapLibre | null>, padding: () => PaddingOptions) {
+  let casePlaces: number[][] = []
   const preferences = usePreferences()
   const layers = shallowRef<Layer[]>([])
   const alarms = shallowRef<Alarm[]>([])
@@ -90,6 +92,7 @@ export function useCockpitLayers(map: ShallowRef<MapLibre | null>) {
     const m = map.value
     if (!m || !data) return
     sizes.value.cases = data.features.length
+    casePlaces = data.features.map((f) => f.geometry.coordinates)
     const fresh = !m.getLayer('cases')
     setCases(m, data)
     if (!fresh) return
@@ -157,8 +160,17 @@ export function useCockpitLayers(map: ShallowRef<MapLibre | null>) {
     timers = {}
     popup?.remove()
   })
-  function locate(lon: number, lat: number): void {
-    map.value?.flyTo({ center: [lon, lat], zoom: Math.max(map.value.getZoom(), 11.5), duration: 900 })
+  /** Show where most of the open cases and alarms are; the few far ones on each side are left out. */
+  function focus(): void {
+    const points = [...casePlaces, ...alarms.value.flatMap((a) => (a.lon !== null && a.lat !== null ? [[a.lon, a.lat]] : []))]
+    if (points.length === 0) return
+    const range = (axis: 0 | 1): [number, number] => {
+      const sorted = points.map((p) => p[axis]).sort((a, b) => a - b)
+      const cut = Math.floor(sorted.length * outliers_share)
+      return [sorted[cut], sorted[sorted.length - 1 - cut]]
+    }
+    const [[west, east], [south, north]] = [range(0), range(1)]
+    map.value?.fitBounds([west, south, east, north], { padding: padding(), maxZoom: 13, duration: 900 })
   }
-  return { layers, alarms, shown, sizes, picked, popupBox, toggle, soon, locate, idOf, loadLayer }
+  return { layers, shown, sizes, picked, popupBox, toggle, soon, focus, idOf, loadLayer }
 }
