@@ -185,9 +185,8 @@ def _nats(settings: Settings) -> Finding:
 
 def _other_nats(url: str) -> Finding:
     async def ask() -> str:
-        client = await nats.connect(
-            url, connect_timeout=connect_limit_s, allow_reconnect=False, error_cb=_ignore
-        )
+        async with asyncio.timeout(connect_limit_s):
+            client = await nats.connect(url, max_reconnect_attempts=1, error_cb=_ignore)
         try:
             return str(client.connected_server_version)
         finally:
@@ -196,7 +195,9 @@ def _other_nats(url: str) -> Finding:
     try:
         return Finding(State.GOOD, "doctor_nats_other", {"version": asyncio.run(ask())})
     except (nats.errors.Error, OSError) as error:
-        return Finding(State.BROKEN, "doctor_nats_unreachable", {"why": str(error)}, "doctor_nats_advice")
+        return Finding(
+            State.BROKEN, "doctor_nats_unreachable", {"why": str(error) or "timeout"}, "doctor_nats_advice"
+        )
 
 
 async def _ignore(_: Exception) -> None:
