@@ -30,8 +30,8 @@ setup:
 	@sh tools/python.sh tools/setup.py
 
 #: make stop    停止内置的数据库和消息服务器  stop the embedded servers
-stop: setup
-	@exec $(YUNNAO) stop
+stop:
+	@test ! -x $(YUNNAO) || exec $(YUNNAO) stop
 
 #: make clean   删除安装的内容，保留数据      delete what setup made; data stay
 clean:

@@ -216,7 +216,9 @@ def _choose_ports(folder: Path, wanted_mqtt: int, on_progress: Progress) -> _Por
     mqtt_port = pick_port(state.get("mqtt_port") if same_wish else None, wanted_mqtt)
     if mqtt_port != wanted_mqtt:
         on_progress("mqtt_port_taken", wanted=wanted_mqtt, port=mqtt_port)
-    ports = _Ports(pick_port(state.get("port")), pick_port(state.get("monitor_port")), mqtt_port)
+    port = pick_port(state.get("port"), besides=(mqtt_port,))
+    monitor_port = pick_port(state.get("monitor_port"), besides=(mqtt_port, port))
+    ports = _Ports(port, monitor_port, mqtt_port)
     write_state(folder / "server.json", {**asdict(ports), "wanted_mqtt_port": wanted_mqtt})
     return ports
 

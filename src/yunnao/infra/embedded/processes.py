@@ -35,10 +35,14 @@ def silent(code: str, /, **params: Any) -> None:
 def one_starter(home: Path, server: str) -> Iterator[None]:
     """Hold the lock of `server` in `home`, so that two starters do not race.
 
-    The kernel releases it when its holder dies. Raises Unavailable `lock_held` after `lock_wait_s`.
+    The kernel releases it when its holder dies. Raises Unavailable `lock_held` after `lock_wait_s`,
+    and `home_closed` for a home that belongs to another user.
     """
-    open_folder(home)
-    descriptor = os.open(home / f"{server}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        open_folder(home)
+        descriptor = os.open(home / f"{server}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except PermissionError as error:
+        raise Unavailable("home_closed", path=str(home)) from error
     try:
         until = time.monotonic() + lock_wait_s
         while not _try_lock(descriptor):
@@ -76,16 +80,17 @@ def port_is_free(port: int, host: str = LOOPBACK) -> bool:
         return True
 
 
-def pick_port(*wanted: int | None) -> int:
-    """The first of `wanted` that is free, else any free port."""
+def pick_port(*wanted: int | None, besides: tuple[int, ...] = ()) -> int:
+    """The first of `wanted` that is free, else any free port; none of `besides`."""
     for port in wanted:
-        if port is not None and port_is_free(port):
+        if port is not None and port not in besides and port_is_free(port):
             return port
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind((LOOPBACK, 0))
-        port = probe.getsockname()[1]
-        assert isinstance(port, int)
-        return port
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.bind((LOOPBACK, 0))
+            port = int(probe.getsockname()[1])
+        if port not in besides:
+            return port
 
 
 def process_of(pid: int | None, marker: str) -> psutil.Process | None:
