@@ -87,7 +87,7 @@ def train(
 ) -> None:
     try:
         texts, labels = read_all(sources or [])
-        hints: dict[str, str] = {}
+        hints: dict[str, list[str]] = {}
         if scenes:
             _add_scenes(scenes, texts, labels, hints)
         trained = train_model(texts, labels, hints)
@@ -119,13 +119,15 @@ def evaluate(
     _print(figures, as_json)
 
 
-def _add_scenes(folders: list[Path], texts: list[str], labels: list[str], hints: dict[str, str]) -> None:
+def _add_scenes(
+    folders: list[Path], texts: list[str], labels: list[str], hints: dict[str, list[str]]
+) -> None:
     for pack in load_scenes(folders):
         for code, examples in pack.examples.items():
             texts += examples
             labels += [code] * len(examples)
         for code, category in pack.categories.items():
-            hints[code] = " ".join([category.name.zh, *category.keywords])
+            hints[code] = [category.name.zh, *category.keywords]
 
 
 def _print(figures: Any, as_json: bool) -> None:

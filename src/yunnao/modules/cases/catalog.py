@@ -122,9 +122,7 @@ async def ensure_trained(tx: Transaction, files: FileStore) -> None:
     rows = await (await tx.execute(QUERIES["examples_list"])).fetchall()
     names = await (await tx.execute(QUERIES["categories_list"])).fetchall()
     texts, labels = [row["text"] for row in rows], [row["category"] for row in rows]
-    hints = {
-        row["code"]: " ".join([row["name"]["zh"], *row["keywords"]]) for row in names if not row["retired"]
-    }
+    hints = {row["code"]: [row["name"]["zh"], *row["keywords"]] for row in names if not row["retired"]}
     current = await (await tx.execute(QUERIES["model_current"])).fetchone()
     wanted = dispatch_model.examples_hash(texts, labels, hints)
     if current is not None and current["examples_hash"] == wanted:

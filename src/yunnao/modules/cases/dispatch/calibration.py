@@ -91,7 +91,7 @@ def expected_calibration_error(confidence: Array, right: Array, bins: int = BINS
     for each in np.unique(which):
         part = which == each
         error += part.sum() * abs(float(confidence[part].mean()) - float(right[part].mean()))
-    return error / max(1, len(confidence))
+    return float(error) / max(1, len(confidence))
 
 
 def _signals(scores: Array) -> Array:

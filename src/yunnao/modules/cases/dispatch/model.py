@@ -24,8 +24,8 @@ EXAMPLES_MIN = 2
 """Examples that each category needs, so that it can be learned and tried on another."""
 CLASSES_MIN = 2
 ALTERNATIVES = 3
-SVM_C = 0.6
-FORMAT = 1
+SVM_C = 1.0
+FORMAT = 2
 
 Array = np.ndarray[Any, Any]
 
@@ -144,11 +144,14 @@ class Model:
 
 
 def train(
-    texts: Sequence[str], labels: Sequence[str], hints: Mapping[str, str] | None = None, seed: int = 7
+    texts: Sequence[str],
+    labels: Sequence[str],
+    hints: Mapping[str, Sequence[str]] | None = None,
+    seed: int = 7,
 ) -> Model:
     """A model of `texts` and their `labels`.
 
-    `hints`: for a label a text of its name and keywords; taught too, never used to judge. Labels
+    `hints`: for a label its name and keywords, each taught as a text, never used to judge. Labels
     with fewer than `EXAMPLES_MIN` texts are left out. Raises InvalidInput `dispatch_examples_too_few`.
     """
     counts: dict[str, int] = {}
@@ -161,9 +164,14 @@ def train(
     position = {label: i for i, label in enumerate(classes)}
     documents = [normalise(texts[i]) for i in kept]
     targets = np.array([position[labels[i]] for i in kept])
-    known_hints = {label: text for label, text in (hints or {}).items() if label in position}
-    hint_documents = [normalise(text) for text in known_hints.values()]
-    hint_targets = np.array([position[label] for label in known_hints], dtype=int)
+    known_hints = [
+        (normalise(text), position[label])
+        for label, of_label in (hints or {}).items()
+        for text in of_label
+        if label in position
+    ]
+    hint_documents = [text for text, _ in known_hints]
+    hint_targets = np.array([target for _, target in known_hints], dtype=int)
 
     held_out, familiar = _held_out_scores(
         documents, targets, hint_documents, hint_targets, len(classes), seed
@@ -185,7 +193,7 @@ def train(
     )  # fmt: skip
 
 
-def examples_hash(texts: Sequence[str], labels: Sequence[str], hints: Mapping[str, str]) -> str:
+def examples_hash(texts: Sequence[str], labels: Sequence[str], hints: Mapping[str, Sequence[str]]) -> str:
     """What a model was taught, as a hash: equal examples need no new training."""
     taught = json.dumps([FORMAT, list(zip(labels, texts, strict=True)), sorted(hints.items())])
     return hashlib.sha256(taught.encode()).hexdigest()
