@@ -169,6 +169,10 @@ def test_references_into_a_file_that_cannot_be_read_are_not_judged(scene: Path) 
         ('<endEvent id="b"/>', '<task id="b"/>', "pack_flow_lacks"),
         ('targetRef="b"', 'targetRef="c"', "pack_flow_reference"),
         ('<startEvent id="a"/>', '<startEvent id="a"/><scriptTask id="s"/>', "pack_flow_code"),
+        ('<startEvent id="a"/>', '<startEvent id="a"/><serviceTask id="s"/>', "pack_flow_code"),
+        ('targetRef="b"/>', 'targetRef="b"><conditionExpression>exit()</conditionExpression></sequenceFlow>',
+         "pack_flow_condition"),
+        ("</process>", '</process><process id="q"/>', "pack_flow_processes"),
         ("<definitions", '<!DOCTYPE x [<!ENTITY e SYSTEM "file:///x">]><definitions', "pack_flow_doctype"),
     ],
 )  # fmt: skip
@@ -231,6 +235,8 @@ def test_a_scene_uses_what_a_required_scene_defines(scene: Path, tmp_path: Path)
     rules = second / "rules.yaml"
     rules.write_text(rules.read_text(encoding="utf-8") + "    case: {case_type: noise, category: N1}\n")
     assert [pack.manifest.scene for pack in load_scenes([second, scene])] == ["street-noise", "club-noise"]
+    alone = load_scenes([second])
+    assert [pack.manifest.scene for pack in alone] == ["street-noise", "club-noise"], "with its requirement"
 
 
 def test_scenes_that_require_each_other_are_refused(scene: Path, tmp_path: Path) -> None:

@@ -55,13 +55,14 @@ def load_scene(folder: Path, required: Mapping[str, ScenePack] | None = None) ->
 
 
 def load_scenes(folders: Sequence[Path]) -> list[ScenePack]:
-    """Several packs, each after those it requires. Raises PackRefused at the first broken pack,
-    or where two packs define the same name."""
+    """Several packs and those that they require, each after its requirements.
+
+    Raises PackRefused at the first broken pack, or where two packs define the same name.
+    """
     loaded: dict[str, ScenePack] = {}
     for folder in folders:
         pack = _load(folder, loaded, ())
         loaded[pack.manifest.scene] = pack
-    wanted = {folder.name for folder in folders}
     order: list[ScenePack] = []
 
     def place(pack: ScenePack) -> None:
@@ -74,7 +75,7 @@ def load_scenes(folders: Sequence[Path]) -> list[ScenePack]:
     for name in sorted(loaded):
         place(loaded[name])
     _refuse_clashes(order)
-    return [pack for pack in order if pack.manifest.scene in wanted]
+    return order
 
 
 def _load(folder: Path, loaded: dict[str, ScenePack], above: tuple[str, ...]) -> ScenePack:
