@@ -90,12 +90,12 @@ export interface DeadLetter {
   id: string
   source: string
   subject: string
+  payload: string
   code: string
-  /** The sentence for `code`, with its parameters as `{name}`. */
-  reason: Words
-  params: Record<string, unknown>
-  preview: string
+  /** Why it could not be handled, in the language of the request. */
+  detail: string
   created_at: string
+  replayed_at: string | null
 }
 
 export interface Area {
