@@ -149,6 +149,13 @@ def test_a_deleted_home_leaves_no_server_behind_at_the_next_start(home: Path) ->
     assert not psutil.pid_exists(first.pid) or psutil.Process(first.pid).status() == psutil.STATUS_ZOMBIE
 
 
+def test_a_server_whose_home_was_deleted_can_be_stopped(home: Path) -> None:
+    ensure_nats(home, mqtt_port=pick_port())
+    shutil.rmtree(home)
+    assert stop_nats(home)
+    assert not home.exists()
+
+
 def test_passwords_are_private_and_stopping_is_told(home: Path) -> None:
     ensure_nats(home, mqtt_port=pick_port())
     for name in ("credentials.json", "nats.conf"):

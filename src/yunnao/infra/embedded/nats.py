@@ -13,6 +13,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from importlib.resources import files
 from pathlib import Path
@@ -128,10 +129,9 @@ def find_nats(home: Path) -> EmbeddedNats | None:
 
 def stop_nats(home: Path) -> bool:
     """Stop the server of `home`; False if none ran."""
-    folder = home.resolve() / "nats"
-    if not folder.is_dir():
-        return False
-    with one_starter(home.resolve(), "nats"):
+    home = home.resolve()
+    folder = home / "nats"
+    with one_starter(home, "nats") if home.is_dir() else nullcontext():
         running = _running(folder)
         if running is None:
             return False
