@@ -5,7 +5,7 @@ CREATE TABLE infra.installed_pack (
     kind         text NOT NULL CHECK (kind IN ('city', 'scene')),
     name         text NOT NULL,
     version      text NOT NULL,
-    content_hash text NOT NULL,           -- SHA-256 of the canonical content
+    content_hash text NOT NULL,           -- digest of its files, the release, the mode
     content      jsonb NOT NULL,
     position     integer NOT NULL,        -- order of installation: requirements come first
     installed_at timestamptz NOT NULL DEFAULT now(),

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from psycopg import AsyncConnection
 
-from yunnao.infra.migrations import MigrationChanged, migrate, migrations
+from yunnao.infra.migrations import migrate, migrations
+from yunnao.kernel.errors import Conflict
 
 STRUCTURE = """
 SELECT 'column' AS kind, table_schema || '.' || table_name || '.' || column_name AS name,
@@ -48,7 +49,7 @@ async def test_a_migration_edited_after_it_ran_is_refused(empty_database_url: st
     first.write_text("CREATE SCHEMA one;")
     await migrate(empty_database_url, tmp_path)
     first.write_text("CREATE SCHEMA other;")
-    with pytest.raises(MigrationChanged):
+    with pytest.raises(Conflict, match="migration_changed"):
         await migrate(empty_database_url, tmp_path)
 
 

@@ -12,13 +12,10 @@ from procrastinate import App, PsycopgConnector
 from psycopg import AsyncConnection
 
 from yunnao.infra.paths import project_root
+from yunnao.kernel.errors import Conflict
 
 LOCK_KEY = 7_201_001
 """Advisory lock: several processes may start at once, one migrates."""
-
-
-class MigrationChanged(RuntimeError):
-    """A migration that already ran was edited afterwards."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +35,10 @@ def migrations(folder: Path | None = None) -> list[Migration]:
 
 
 async def migrate(url: str, folder: Path | None = None) -> list[str]:
-    """Brings the database at `url` up to date; returns the names of what ran."""
+    """Brings the database at `url` up to date; returns the names of what ran.
+
+    Raises Conflict `migration_changed` where one that ran was edited afterwards.
+    """
     ran: list[str] = []
     async with await AsyncConnection.connect(url, autocommit=True) as connection:
         await connection.execute("SELECT pg_advisory_lock(%s)", (LOCK_KEY,))
@@ -52,7 +52,7 @@ async def migrate(url: str, folder: Path | None = None) -> list[str]:
         for migration in migrations(folder):
             if migration.name in known:
                 if known[migration.name] != migration.checksum:
-                    raise MigrationChanged(migration.name)
+                    raise Conflict("migration_changed", name=migration.name)
                 continue
             async with connection.transaction():
                 await connection.execute(migration.sql.encode())

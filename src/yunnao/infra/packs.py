@@ -1,6 +1,5 @@
 """The installed packs, as the database keeps them."""
 
-import hashlib
 from typing import Literal
 
 from psycopg.types.json import Jsonb
@@ -10,11 +9,6 @@ from yunnao.kernel.packs.city import CityPack
 from yunnao.kernel.packs.scene import ScenePack
 
 QUERIES = load_queries("yunnao.infra")
-
-
-def content_hash(pack: CityPack | ScenePack) -> str:
-    """SHA-256 of the pack's content, hexadecimal."""
-    return hashlib.sha256(pack.model_dump_json().encode()).hexdigest()
 
 
 async def lock(tx: Transaction) -> None:

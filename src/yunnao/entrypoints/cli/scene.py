@@ -58,7 +58,7 @@ def _sound(own: Settings, folder: Path) -> ScenePack | None:
 
 
 def _cases_pass(own: Settings, pack: ScenePack) -> bool:
-    from yunnao.bootstrap import run_pack_cases
+    from yunnao.bootstrap.pack_cases import run_pack_cases
 
     results = run_pack_cases(pack)
     failed = [result for result in results if not result.passed]

@@ -1,0 +1,41 @@
+"""What runs in the background: who listens to which events, and what happens by the clock."""
+
+from uuid import UUID
+
+from yunnao.bootstrap.wiring import Platform
+from yunnao.infra.consumers import Consumer, Event
+from yunnao.infra.jobs import Timer
+from yunnao.infra.postgres import Transaction, load_queries
+
+INFRA_QUERIES = load_queries("yunnao.infra")
+
+
+def consumers(platform: Platform) -> list[Consumer]:
+    """Who listens to which events."""
+
+    async def on_alarm(tx: Transaction, event: Event) -> None:
+        case_id = await platform.cases.on_alarm(tx, event)
+        if case_id is not None:
+            await platform.sensing.link_case(tx, UUID(event.data["alarm_id"]), case_id)
+
+    return [
+        Consumer("cases-on-alarm", ["sensing.alarm.opened"], on_alarm),
+        Consumer("cases-on-alarm-cleared", ["sensing.alarm.cleared"], platform.cases.on_alarm_cleared),
+    ]
+
+
+def timers(platform: Platform) -> list[Timer]:
+    """What happens by the clock; cron with seconds as the sixth field."""
+
+    async def prune(tx: Transaction) -> None:
+        await tx.execute(INFRA_QUERIES["inbox_prune"])
+        await platform.identity.prune(tx)
+
+    async def deadlines(tx: Transaction) -> None:
+        await platform.cases.scan_deadlines(tx, platform.clock.now())
+
+    return [
+        Timer("cases.deadlines", "* * * * * */15", deadlines),
+        Timer("identity.link_audit", "* * * * * */2", platform.identity.link_audit),
+        Timer("infra.prune", "17 3 * * * 0", prune),
+    ]

@@ -1,0 +1,140 @@
+"""Servers and modules joined: what every process starts from."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from yunnao.infra import packs
+from yunnao.infra.clock import SystemClock
+from yunnao.infra.embedded.nats import MqttAddress, ensure_mqtt_stream, ensure_nats, stop_nats
+from yunnao.infra.embedded.postgres import ensure_postgres, stop_postgres
+from yunnao.infra.files import FileStore
+from yunnao.infra.migrations import migrate
+from yunnao.infra.nervous import Nervous
+from yunnao.infra.postgres import Database
+from yunnao.infra.settings import Settings
+from yunnao.kernel.errors import Unavailable
+from yunnao.kernel.packs.city import CityPack
+from yunnao.kernel.packs.scene import ScenePack
+from yunnao.modules.cases.facade import Cases
+from yunnao.modules.geography.facade import Geography
+from yunnao.modules.identity.facade import Identity, Policies
+from yunnao.modules.sensing.facade import Sensing
+from yunnao.modules.sensing.lanes import ensure_consumers
+from yunnao.modules.sensing.latest import PostgresLatestValues
+from yunnao.modules.twin.facade import Twin
+
+Tell = Callable[..., None]
+"""Says a step, by its message's code and parameters, to whoever waits."""
+
+
+@dataclass(frozen=True)
+class Servers:
+    """Where the store of now and the nervous system are; URLs carry their passwords."""
+
+    database_url: str
+    nats_url: str
+    mqtt: MqttAddress
+    """For the platform itself."""
+    mqtt_device: MqttAddress
+    """For devices: may publish readings and nothing else."""
+
+
+@dataclass(frozen=True)
+class Platform:
+    """Every module, wired, for one process."""
+
+    settings: Settings
+    servers: Servers
+    clock: SystemClock
+    database: Database
+    nervous: Nervous
+    city: CityPack
+    scenes: Sequence[ScenePack]
+    identity: Identity
+    geography: Geography
+    twin: Twin
+    sensing: Sensing
+    cases: Cases
+
+
+def silent(_: str, /, **__: Any) -> None:
+    return None
+
+
+def ensure_servers(settings: Settings, tell: Tell = silent) -> Servers:
+    """The servers of the settings; the embedded ones are started unless they run."""
+    database_url = settings.database_url or ensure_postgres(settings.home, on_progress=tell).url
+    if settings.nats_url:
+        there = urlsplit(settings.nats_url)
+        mqtt = MqttAddress(
+            there.hostname or "127.0.0.1", settings.mqtt_port, there.username or "", there.password or ""
+        )
+        return Servers(database_url, settings.nats_url, mqtt, mqtt)
+    nats = ensure_nats(settings.home, mqtt_port=settings.mqtt_port, on_progress=tell)
+    return Servers(database_url, nats.url, nats.platform, nats.device)
+
+
+def stop_servers(settings: Settings) -> None:
+    """Stops the embedded servers; others are not ours to stop."""
+    if not settings.nats_url:
+        stop_nats(settings.home)
+    if not settings.database_url:
+        stop_postgres(settings.home)
+
+
+def assemble(
+    settings: Settings, servers: Servers, city: CityPack, scenes: Sequence[ScenePack], role: str
+) -> Platform:
+    """Joins the modules; opens nothing."""
+    clock = SystemClock()
+    database = Database(servers.database_url)
+    nervous = Nervous(servers.nats_url, f"yunnao-{role}")
+    demo_file = settings.home / "demo-accounts.json" if settings.demo else None
+    identity = Identity(clock, Policies.load(), demo_file)
+    geography = Geography(clock)
+    twin = Twin(clock, geography)
+    zone = ZoneInfo(city.manifest.time_zone)
+    sensing = Sensing(clock, twin, nervous, PostgresLatestValues(), zone)
+    cases = Cases(clock, identity, geography, FileStore(settings.files_url))
+    return Platform(
+        settings, servers, clock, database, nervous, city, scenes, identity, geography, twin, sensing, cases
+    )
+
+
+@asynccontextmanager
+async def open_database(settings: Settings) -> AsyncIterator[Database]:
+    """The database alone, up to date."""
+    url = settings.database_url or (await asyncio.to_thread(ensure_postgres, settings.home)).url
+    await migrate(url)
+    async with Database(url) as database:
+        yield database
+
+
+@asynccontextmanager
+async def open_platform(settings: Settings, role: str) -> AsyncIterator[Platform]:
+    """Everything that a role needs, open. Raises Unavailable `city_missing` where none is installed."""
+    servers = await asyncio.to_thread(ensure_servers, settings)
+    await migrate(servers.database_url)
+    async with Database(servers.database_url) as database, database.transaction() as tx:
+        city, scenes = await packs.city(tx), await packs.scenes(tx)
+    if city is None:
+        raise Unavailable("city_missing")
+    platform = assemble(settings, servers, city, scenes, role)
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(platform.database)
+        await stack.enter_async_context(platform.nervous)
+        await _ensure_streams(platform)
+        async with platform.database.transaction() as tx:
+            await platform.geography.refresh(tx)
+        yield platform
+
+
+async def _ensure_streams(platform: Platform) -> None:
+    await platform.nervous.ensure_stream()
+    await ensure_mqtt_stream(platform.nervous.jetstream, platform.servers.mqtt)
+    await ensure_consumers(platform.nervous)
