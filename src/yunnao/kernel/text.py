@@ -42,12 +42,16 @@ def catalogue() -> dict[str, Text]:
 
 
 def say(code: str, language: Language = DEFAULT_LANGUAGE, /, **params: Any) -> str:
-    """The sentence for `code`; the code itself where the catalogue lacks it or a parameter."""
+    """The sentence for `code`; the code itself where the catalogue lacks it or a parameter.
+
+    A parameter that is a Text is told in the same language.
+    """
     text = catalogue().get(code)
     if text is None:
         return code
+    told = {name: value.to(language) if isinstance(value, Text) else value for name, value in params.items()}
     try:
-        return text.to(language).format(**params)
+        return text.to(language).format(**told)
     except (KeyError, IndexError):
         return text.to(language)
 

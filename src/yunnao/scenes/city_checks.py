@@ -19,6 +19,7 @@ from yunnao.kernel.packs.city import (
     DutiesFile,
     RolesFile,
 )
+from yunnao.scenes.problems import kind_name
 from yunnao.scenes.source import PackSource
 
 bounds_margin_deg = 0.05
@@ -48,7 +49,7 @@ class CityFiles:
 def _missing(source: PackSource, file: str, path: tuple[str | int, ...], kind: str, name: str | None) -> None:
     """Reports a reference to something that the pack does not define."""
     where = {"area": "areas.yaml", "department": "departments.yaml", "category": "cases.yaml"}
-    source.add(file, path, "pack_reference", kind=kind, name=name, known=where.get(kind, file))
+    source.add(file, path, "pack_reference", kind=kind_name(kind), name=name, known=where.get(kind, file))
 
 
 def check_city(source: PackSource, files: CityFiles, categories: Collection[str] | None) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from yunnao.kernel.errors import InvalidInput
-from yunnao.kernel.text import DEFAULT_LANGUAGE, Language, say
+from yunnao.kernel.text import DEFAULT_LANGUAGE, Language, Text, catalogue, say
 
 problems_told_max = 20
 """How many problems the error itself carries in words; all of them are in `problems`."""
@@ -28,11 +28,17 @@ class Problem:
         return ": ".join(part for part in parts if part)
 
 
+def kind_name(kind: str) -> Text:
+    """What a kind of thing in packs is called: `area`, `entity_type`."""
+    return catalogue()[f"pack_kind_{kind}"]
+
+
 class PackRefused(InvalidInput):
     """A pack with problems; nothing of it is used."""
 
     def __init__(self, pack: str, problems: Sequence[Problem]) -> None:
-        told = "\n".join(problem.to() for problem in problems[:problems_told_max])
+        first = problems[:problems_told_max]
+        told = Text(zh="\n".join(p.to("zh") for p in first), en="\n".join(p.to("en") for p in first))
         super().__init__("pack_refused", pack=pack, count=len(problems), problems=told)
         self.pack = pack
         self.problems = tuple(problems)

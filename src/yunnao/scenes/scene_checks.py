@@ -21,6 +21,7 @@ from yunnao.kernel.packs.scene import (
     ThresholdRule,
 )
 from yunnao.kernel.text import Text
+from yunnao.scenes.problems import kind_name
 from yunnao.scenes.source import PackSource
 
 message_parameters = frozenset({"entity", "value", "since"})
@@ -88,7 +89,7 @@ class _Check:
         if name in names:
             return False
         if where not in self.known.broken:
-            self.source.add(file, path, "pack_reference", kind=kind, name=name, known=_few(names))
+            self.source.add(file, path, "pack_reference", kind=kind_name(kind), name=name, known=_few(names))
         return True
 
     def category(self, file: str, path: Path, code: str) -> None:
@@ -104,7 +105,7 @@ class _Check:
                 else:
                     target = attribute.target_type
                     self.missing(
-                        file, (*path, "target_type"), "entity type", target, self.known.entity_types, file
+                        file, (*path, "target_type"), "entity_type", target, self.known.entity_types, file
                     )
             elif attribute.target_type is not None:
                 self.source.add(file, (*path, "target_type"), "pack_target_needless")
@@ -116,7 +117,7 @@ class _Check:
                 self.source.add(file, (*path, "decoder"), "pack_pointer", name=field, given=pointer)
         entity_type = product.entity_type
         types = self.known.entity_types
-        if self.missing(file, (*path, "entity_type"), "entity type", entity_type, types, "entities.yaml"):
+        if self.missing(file, (*path, "entity_type"), "entity_type", entity_type, types, "entities.yaml"):
             return
         attributes = self.known.entity_types[entity_type].attributes
         for key, metric in product.metrics.items():
@@ -135,7 +136,7 @@ class _Check:
         if rule.case is not None:
             here = (*path, "case")
             case_type, known = rule.case.case_type, self.known.case_types
-            self.missing(file, (*here, "case_type"), "case type", case_type, known, "cases.yaml")
+            self.missing(file, (*here, "case_type"), "case_type", case_type, known, "cases.yaml")
             self.category(file, (*here, "category"), rule.case.category)
             for index, code in enumerate(rule.case.inform):
                 self.category(file, (*here, "inform", index), code)
@@ -185,7 +186,7 @@ class _Check:
         file, path = "views.yaml", ("layers", name)
         here = (*path, "entity_type")
         entity_types = self.known.entity_types
-        if self.missing(file, here, "entity type", layer.entity_type, entity_types, "entities.yaml"):
+        if self.missing(file, here, "entity_type", layer.entity_type, entity_types, "entities.yaml"):
             return
         for key, attribute in (("attribute", layer.attribute), ("relative_to", layer.relative_to)):
             if attribute is not None:
@@ -214,7 +215,7 @@ class _Check:
                     file,
                     here,
                     "pack_reference",
-                    kind="attribute",
+                    kind=kind_name("attribute"),
                     name=rhythm.share_of,
                     known=_few(device.attributes),
                 )
