@@ -13,14 +13,9 @@ declare module 'vue-router' {
   }
 }
 
-export const officers: readonly Role[] = [
-  'dispatcher',
-  'department_staff',
-  'field_worker',
-  'leader',
-  'data_steward',
-  'administrator',
-]
+/** The policies' own groups (identity/policies): who watches the city, keeps its data, keeps the platform. */
+export const watchers: readonly Role[] = ['dispatcher', 'department_staff', 'field_worker', 'leader']
+export const observers: readonly Role[] = [...watchers, 'data_steward']
 
 const routes: RouteRecordRaw[] = [
   { path: '/', name: 'root', redirect: () => useSession().account ? useSession().home : '/signin' },
@@ -28,12 +23,12 @@ const routes: RouteRecordRaw[] = [
   { path: '/report', component: () => import('./pages/ReportPage.vue'), meta: { layout: 'public', title: 'report.title' } },
   { path: '/track', component: () => import('./pages/TrackEntryPage.vue'), meta: { layout: 'public', title: 'track.title' } },
   { path: '/track/:code', component: () => import('./pages/TrackPage.vue'), props: true, meta: { layout: 'public', title: 'track.title' } },
-  { path: '/cockpit', component: () => import('./pages/CockpitPage.vue'), meta: { layout: 'wall', roles: officers, title: 'cockpit.title' } },
-  { path: '/cases', component: () => import('./pages/CasesPage.vue'), meta: { layout: 'office', roles: officers, title: 'cases.title' } },
-  { path: '/cases/:id', component: () => import('./pages/CasesPage.vue'), props: true, meta: { layout: 'office', roles: officers, title: 'cases.title' } },
-  { path: '/alarms', component: () => import('./pages/AlarmsPage.vue'), meta: { layout: 'office', roles: officers, title: 'alarms.title' } },
-  { path: '/devices', component: () => import('./pages/DevicesPage.vue'), meta: { layout: 'office', roles: officers, title: 'devices.title' } },
-  { path: '/devices/:device', component: () => import('./pages/DevicePage.vue'), props: true, meta: { layout: 'office', roles: officers, title: 'devices.title' } },
+  { path: '/cockpit', component: () => import('./pages/CockpitPage.vue'), meta: { layout: 'wall', roles: watchers, title: 'cockpit.title' } },
+  { path: '/cases', component: () => import('./pages/CasesPage.vue'), meta: { layout: 'office', roles: watchers, title: 'cases.title' } },
+  { path: '/cases/:id', component: () => import('./pages/CasesPage.vue'), props: true, meta: { layout: 'office', roles: watchers, title: 'cases.title' } },
+  { path: '/alarms', component: () => import('./pages/AlarmsPage.vue'), meta: { layout: 'office', roles: observers, title: 'alarms.title' } },
+  { path: '/devices', component: () => import('./pages/DevicesPage.vue'), meta: { layout: 'office', roles: observers, title: 'devices.title' } },
+  { path: '/devices/:device', component: () => import('./pages/DevicePage.vue'), props: true, meta: { layout: 'office', roles: observers, title: 'devices.title' } },
   { path: '/admin/:tab?', component: () => import('./pages/AdminPage.vue'), props: true, meta: { layout: 'office', roles: ['administrator'], title: 'admin.title' } },
   { path: '/403', component: () => import('./pages/ForbiddenPage.vue'), meta: { layout: 'public', title: 'error.forbiddenTitle' } },
   { path: '/:rest(.*)*', component: () => import('./pages/MissingPage.vue'), meta: { layout: 'public', title: 'error.missingTitle' } },

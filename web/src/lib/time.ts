@@ -71,7 +71,9 @@ export function full(iso: string): string {
 
 /** `3 minutes ago` in the reader's language. */
 export function relative(iso: string, language: string, now = Date.now()): string {
-  const s = Math.round((new Date(iso).getTime() - now) / 1000)
+  const exact = Math.round((new Date(iso).getTime() - now) / 1000)
+  // What has just come is newer than the page's own tick: it is now, not in some seconds.
+  const s = exact > 0 && exact < 60 ? 0 : exact
   const format = new Intl.RelativeTimeFormat(language === 'zh' ? 'zh-CN' : 'en', { numeric: 'auto' })
   const size = Math.abs(s)
   if (size < 60) return format.format(s, 'second')

@@ -8,12 +8,12 @@ import { recall, remember } from '@/lib/storage'
 
 /** The page that serves a role best, first match wins. */
 const homes: [Role, string][] = [
-  ['administrator', '/cockpit'],
   ['leader', '/cockpit'],
   ['dispatcher', '/cases'],
   ['department_staff', '/cases'],
   ['field_worker', '/cases'],
   ['data_steward', '/devices'],
+  ['administrator', '/admin'],
 ]
 
 export const useSession = defineStore('session', () => {
