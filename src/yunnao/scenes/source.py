@@ -19,6 +19,9 @@ from yunnao.scenes.problems import PackRefused, Problem
 file_bytes_max = 2_000_000
 shapes_bytes_max = 30_000_000
 files_max = 1_000
+located_chars_max = 250_000
+"""Larger JSON files have problems without a line; their path says where."""
+
 nodes_max = 300_000
 """Values of one file with its YAML aliases written out (an alias can multiply itself)."""
 
@@ -31,14 +34,21 @@ PathParts = tuple[str | int, ...]
 
 @dataclass
 class Document:
-    """One file, parsed; `marked` keeps the lines, `data` is plain."""
+    """One file, parsed; `marked` keeps the lines, `data` is plain.
+
+    JSON is YAML, whose parser knows lines but is slow: its `json_text` is parsed again only where a
+    line is asked for.
+    """
 
     file: str
     data: Any
     marked: Any = None
+    json_text: str | None = None
 
     def line(self, path: Sequence[str | int]) -> int | None:
         """The line of the value at `path`, or of the nearest thing around it."""
+        if self.json_text is not None:
+            self.marked, self.json_text = _with_lines(self.json_text), None
         node, line = self.marked, 1 if self.marked is not None else None
         for part in path:
             if isinstance(node, CommentedMap) and part in node:
@@ -123,9 +133,7 @@ class PackSource:
         except RecursionError:
             self.add(file, (), "pack_too_deep")
             return None
-        if len(text) <= file_bytes_max // 8:  # JSON is YAML, whose parser knows lines but is slow
-            marked = _safely(lambda: YAML().load(text))
-            self.documents[file] = Document(file, value, marked)
+        self.documents[file] = Document(file, value, json_text=text)
         return value
 
     def read(self, file: str, spec: type[Spec], required: bool = False) -> Spec | None:
@@ -229,8 +237,10 @@ def _true_path(data: Any, loc: Sequence[str | int], lacking: bool) -> PathParts:
     return tuple(path)
 
 
-def _safely(parse: Any) -> Any:
+def _with_lines(json_text: str) -> Any:
+    if len(json_text) > located_chars_max:
+        return None
     try:
-        return parse()
+        return YAML().load(json_text)
     except (YAMLError, ValueError, RecursionError):
         return None
