@@ -1,5 +1,6 @@
 """The HTTP application: every module's router under /api/v1, Open311, the console."""
 
+import asyncio
 import json
 import os
 from collections.abc import AsyncIterator
@@ -72,9 +73,16 @@ def _lifespan(settings: Settings):  # type: ignore[no-untyped-def]
             live = Live(platform.nervous)
             await live.start()
             shell.mount("/", build(platform, live))
+            warming = asyncio.create_task(_warm_up(platform))
             yield
+            warming.cancel()
 
     return lifespan
+
+
+async def _warm_up(platform: Platform) -> None:
+    async with platform.database.transaction() as tx:
+        await platform.cases.warm_up(tx)
 
 
 def render_openapi() -> str:

@@ -54,6 +54,10 @@ class Cases:
         """Teaches the dispatcher where the installed examples have changed; else does nothing."""
         await catalog.ensure_trained(tx, self._parts.files)
 
+    async def warm_up(self, tx: Transaction) -> None:
+        """Loads the current model, which takes seconds, before the first text asks for it."""
+        await self._parts.models.get((await self._parts.registry.current(tx)).model_hash)
+
     # --- doors in ------------------------------------------------------------------------------
 
     async def open_case(self, tx: Transaction, new: NewCase, principal: Principal) -> OpenedCase:

@@ -9,9 +9,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import f1_score
-from sklearn.model_selection import KFold
 
 PROMISES = (0.90, 0.95, 0.97, 0.99)
 """Precisions for which a threshold is chosen."""
@@ -59,6 +56,9 @@ def fit_calibration(
     scores: Array, familiar: Array, targets: Array, seed: int
 ) -> tuple[Calibration, dict[str, Any]]:
     """The curve for held-out `scores` (texts × classes), and what it reaches, itself cross-validated."""
+    from sklearn.metrics import f1_score
+    from sklearn.model_selection import KFold
+
     floor = max(FAMILIAR_FLOOR_MIN, float(np.quantile(familiar, FAMILIAR_QUANTILE)))
     right = scores.argmax(axis=1) == targets
     confidence = np.zeros(len(targets))
@@ -104,6 +104,8 @@ def _curve(scores: Array, right: Array, floor: float, thresholds: Mapping[str, f
         # Nothing to tell right from wrong by: the share of right ones with one of each added.
         odds = (right.sum() + 1) / (len(right) - right.sum() + 1)
         return Calibration(0.0, 0.0, float(np.log(odds)), floor, thresholds)
+    from sklearn.linear_model import LogisticRegression
+
     fitted = LogisticRegression(C=100.0).fit(_signals(scores), right)
     lead, best = fitted.coef_[0]
     return Calibration(float(lead), float(best), float(fitted.intercept_[0]), floor, thresholds)

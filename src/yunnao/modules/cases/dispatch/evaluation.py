@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import f1_score
 
 from yunnao.modules.cases.dispatch.calibration import expected_calibration_error
 from yunnao.modules.cases.dispatch.model import Model
@@ -22,6 +21,8 @@ def evaluate(
     `names` says what a category of the model is called in `labels`. The thresholds of the promises
     (0.90, 0.95, ...) were chosen on the model's own training data.
     """
+    from sklearn.metrics import f1_score
+
     guessed, confidence = model.confidences(texts)
     told = np.array([(names or {}).get(category, category) for category in guessed])
     truth = np.array(labels)

@@ -7,7 +7,6 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from sklearn.feature_extraction.text import TfidfVectorizer
 
 NGRAM_CHARS = (1, 2)
 """Pairs stand for most Chinese words; triples cost more than they tell on so few examples."""
@@ -31,6 +30,9 @@ def normalise(text: str) -> str:
 
 def vectorizer(classes: int, vocabulary: Mapping[str, int] | None = None) -> Any:
     """TF-IDF over characters and pairs of characters, of normalised texts."""
+    # scikit-learn takes seconds to load: only who teaches or asks a model waits for it.
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
     return TfidfVectorizer(
         analyzer="char",
         ngram_range=NGRAM_CHARS,

@@ -12,8 +12,6 @@ from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
-from sklearn.model_selection import StratifiedKFold
-from sklearn.svm import LinearSVC
 
 from yunnao.kernel.errors import InvalidInput
 from yunnao.modules.cases.dispatch.calibration import Calibration, fit_calibration
@@ -202,6 +200,8 @@ def examples_hash(texts: Sequence[str], labels: Sequence[str], hints: Mapping[st
 def _fit(documents: Sequence[str], targets: Array, classes: int) -> tuple[Any, Any]:
     vector = vectorizer(classes)
     features = vector.fit_transform(documents)
+    from sklearn.svm import LinearSVC
+
     svm = LinearSVC(C=SVM_C, dual="auto", tol=1e-3, random_state=0)
     svm.fit(features, targets)
     return vector, svm
@@ -229,6 +229,8 @@ def _held_out_scores(
     folds = min(FOLDS, int(np.bincount(targets).min()))
     scores = np.zeros((len(documents), classes), dtype=np.float32)
     familiar = np.zeros(len(documents))
+    from sklearn.model_selection import StratifiedKFold
+
     for learn, judge in StratifiedKFold(folds, shuffle=True, random_state=seed).split(documents, targets):
         vector, svm = _fit(
             [documents[i] for i in learn] + list(hint_documents),
