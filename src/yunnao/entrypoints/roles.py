@@ -17,7 +17,7 @@ log = structlog.get_logger()
 
 def run_role(name: str, role: Role, settings: Settings) -> None:
     """Runs `role` to its end; SIGTERM and SIGINT ask it to stop."""
-    telemetry.configure(name, settings.log_format)
+    telemetry.configure(name, settings.log_format, settings.otlp_url)
     asyncio.run(_run(name, role, settings))
 
 

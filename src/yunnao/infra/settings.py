@@ -41,6 +41,7 @@ class Settings:
     scenes: tuple[str, ...] = field(metadata=_read("YUNNAO_SCENES", "scenes/*"))
     demo: bool = field(metadata=_read("YUNNAO_DEMO", "0"))
     simulate: bool = field(metadata=_read("YUNNAO_SIMULATE", "<YUNNAO_DEMO>"))
+    otlp_url: str | None = field(metadata=_read("YUNNAO_OTLP_URL", ""))
     log_format: LogFormat = field(metadata=_read("YUNNAO_LOG_FORMAT", "console"))
     language: Language = field(metadata=_read("YUNNAO_LANGUAGE", DEFAULT_LANGUAGE))
 
@@ -65,6 +66,7 @@ class Settings:
             simulate=_switch(
                 environ, "YUNNAO_SIMULATE", default=_switch(environ, "YUNNAO_DEMO", default=False)
             ),
+            otlp_url=environ.get("YUNNAO_OTLP_URL") or None,
             log_format=_choice(
                 environ, "YUNNAO_LOG_FORMAT", {"console": "console", "json": "json"}, "console"
             ),

@@ -31,8 +31,11 @@ DEAD_LETTERS = Counter("yunnao_dead_letters_total", "Messages given up", ["sourc
 OUTBOX_LAG_S = Gauge("yunnao_outbox_lag_seconds", "Age of the oldest event that has not left")
 
 
-def configure(role: str, log_format: str = "console", level: int = logging.INFO) -> None:
-    """Structured logs on standard error; a tracer provider whose traces are followed by id."""
+def configure(role: str, log_format: str = "console", otlp_url: str | None = None) -> None:
+    """Structured logs on standard error; traces with ids in every log line.
+
+    Spans leave by OTLP over HTTP where `otlp_url` names a collector (`http://host:4318/v1/traces`).
+    """
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -48,12 +51,18 @@ def configure(role: str, log_format: str = "console", level: int = logging.INFO)
         processors=[*shared, structlog.processors.format_exc_info, renderer]
         if log_format == "json"
         else [*shared, renderer],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     structlog.contextvars.bind_contextvars(role=role)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, force=True)
-    trace.set_tracer_provider(TracerProvider(resource=Resource.create({"service.name": f"yunnao-{role}"})))
+    provider = TracerProvider(resource=Resource.create({"service.name": f"yunnao-{role}"}))
+    if otlp_url:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=otlp_url)))
+    trace.set_tracer_provider(provider)
 
 
 def _add_trace(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def build(platform: Platform, live: Live) -> FastAPI:
 def create_app() -> FastAPI:
     """For the server: opens the platform when serving begins and closes it when it ends."""
     settings = Settings.from_environment(os.environ, project_root())
-    telemetry.configure("api", settings.log_format)
+    telemetry.configure("api", settings.log_format, settings.otlp_url)
     shell = FastAPI(openapi_url=None, lifespan=_lifespan(settings))
     return shell
 

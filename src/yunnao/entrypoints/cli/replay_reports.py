@@ -96,8 +96,10 @@ def reports(
         tally, outcome = asyncio.run(_replay(base, token, service_code, messages, factor, file.name))
     except YunnaoError as error:
         _fail(own, error)
-    except httpx.HTTPError as error:
-        _fail(own, InvalidInput("replay_unreachable", url=base, detail=repr(error)))
+    except (httpx.HTTPError, ExceptionGroup) as error:
+        # The first of the senders that gave up stands for all of them.
+        first = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
+        _fail(own, InvalidInput("replay_unreachable", url=base, detail=repr(first)))
     seconds = time.monotonic() - began
     counts = {
         "rows": len(messages),

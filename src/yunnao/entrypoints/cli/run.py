@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
 
 def up(workers: int = typer.Option(1, min=1, max=64, help="Ingest workers.")) -> None:
     own = settings()
-    telemetry.configure("up", own.log_format)
+    telemetry.configure("up", own.log_format, own.otlp_url)
     began = time.monotonic()
     prepared = asyncio.run(prepare(own, tell=lambda code, **params: tell(own, code, **params)))
     for account in prepared.demo_accounts:
