@@ -7,7 +7,16 @@ from pathlib import Path
 import pytest
 
 from yunnao.kernel.text import catalogue
-from yunnao.scenes import PackRefused, Problem, diff, load_city, load_scene, load_scenes, pack_digest
+from yunnao.scenes import (
+    PackRefused,
+    Problem,
+    diff,
+    load_city,
+    load_scene,
+    load_scenes,
+    pack_digest,
+    with_requirements,
+)
 from yunnao.scenes.draft_city import draft_city
 from yunnao.scenes.draft_scene import draft_scene
 
@@ -235,6 +244,7 @@ def test_a_scene_uses_what_a_required_scene_defines(scene: Path, tmp_path: Path)
     rules = second / "rules.yaml"
     rules.write_text(rules.read_text(encoding="utf-8") + "    case: {case_type: noise, category: N1}\n")
     assert [pack.manifest.scene for pack in load_scenes([second, scene])] == ["street-noise", "club-noise"]
+    assert with_requirements([second]) == [scene, second]
     alone = load_scenes([second])
     assert [pack.manifest.scene for pack in alone] == ["street-noise", "club-noise"], "with its requirement"
 

@@ -7,7 +7,7 @@ file and line, and gives either the whole pack or `PackRefused` with all of them
 from yunnao.scenes.city_pack import load_city
 from yunnao.scenes.difference import Difference, diff
 from yunnao.scenes.problems import PackRefused, Problem
-from yunnao.scenes.scene_pack import load_scene, load_scenes
+from yunnao.scenes.scene_pack import load_scene, load_scenes, with_requirements
 from yunnao.scenes.source import pack_digest
 
 __all__ = [
@@ -19,4 +19,5 @@ __all__ = [
     "load_scene",
     "load_scenes",
     "pack_digest",
+    "with_requirements",
 ]

@@ -1,6 +1,6 @@
 """Loading city packs: every file, every reference, or nothing."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -80,10 +80,3 @@ def _whole(files: CityFiles, shapes: dict[str, dict[str, Any]]) -> CityPack:
         demo_accounts=roles.demo_accounts,
         calendar=calendar,
     )
-
-
-def find_packs(root: Path, manifest: str) -> Sequence[Path]:
-    """The folders below `root` that hold that manifest, in order of name."""
-    if not root.is_dir():
-        return []
-    return sorted(path for path in root.iterdir() if (path / manifest).is_file())

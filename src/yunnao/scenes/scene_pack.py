@@ -78,6 +78,18 @@ def load_scenes(folders: Sequence[Path]) -> list[ScenePack]:
     return order
 
 
+def with_requirements(folders: Sequence[Path]) -> list[Path]:
+    """The folders and those of the scenes that they require, which lie beside them, each after its
+    requirements. Raises as `load_scenes` does."""
+    packs = load_scenes(folders)
+    known = {folder.name: folder for folder in folders}
+    for pack in reversed(packs):
+        beside = known[pack.manifest.scene].resolve().parent
+        for name in pack.manifest.requires:
+            known.setdefault(name, beside / name)
+    return [known[pack.manifest.scene] for pack in packs]
+
+
 def _load(folder: Path, loaded: dict[str, ScenePack], above: tuple[str, ...]) -> ScenePack:
     source = PackSource(folder)
     source.check_files(scene_files)

@@ -10,7 +10,7 @@ from yunnao.entrypoints.cli.packs import chosen, refusals_told, tell_error
 from yunnao.entrypoints.cli.run import settings, tell
 from yunnao.infra.settings import Settings
 from yunnao.kernel.packs.scene import ScenePack
-from yunnao.scenes import PackRefused, load_scene, load_scenes
+from yunnao.scenes import PackRefused, load_scene, load_scenes, with_requirements
 from yunnao.scenes.draft_scene import draft_scene
 
 group = typer.Typer(help="Scene packs: what the city does.", no_args_is_help=True)
@@ -89,11 +89,11 @@ def list_() -> None:
 def install(
     paths: list[Path] = typer.Argument(None, help="Folders or names; none: all of scenes/."),
 ) -> None:
-    """Install scenes in one transaction: all of them or nothing."""
+    """Install scenes, and those that they require, in one transaction: all of them or nothing."""
     own = settings()
     with refusals_told(own):
         folders = chosen(paths or [], own.root / "scenes", "scene.yaml", own)
-        report = asyncio.run(install_packs(own, None, folders))
+        report = asyncio.run(install_packs(own, None, with_requirements(folders)))
     for name in report.installed:
         tell(own, "pack_installed", name=name)
     for name in report.unchanged:
