@@ -57,7 +57,7 @@ async def test_script_in_a_text_stays_text(town: Town) -> None:
     told = await town.report(text)
     case = await town.get("desk", f"/cases/{told['case_id']}")
     assert case["text"] == text
-    answer = await town.call(None, "GET", f"/open311/v2/requests/{told['number']}.xml")
+    answer = await town.call("desk", "GET", f"/open311/v2/requests/{told['number']}.xml")
     assert "<script>" not in answer.text
     assert "&lt;script&gt;" in answer.text
 

@@ -67,6 +67,10 @@ async def test_a_posted_request_is_a_case_that_can_be_read_back(town: Town) -> N
     assert read[0]["agency_responsible"] == "路灯管理处"
     assert (read[0]["lat"], read[0]["long"]) == (SOUTH[1], SOUTH[0])
     assert read[0]["requested_datetime"] == "2026-11-23T02:00:00Z"
+    assert read[0]["description"] is None
+    own = await town.call("wang", "GET", f"{REQUESTS}/{number}.json")
+    assert own.json()[0]["description"].startswith("路灯不亮")
+    assert (await town.call("zhao", "GET", f"{REQUESTS}/{number}.json")).json()[0]["description"] is None
     assert "13800001234" not in str(read)
     assert "张" not in str(read)
     case = await town.rows('SELECT fields, reporter FROM cases."case"')

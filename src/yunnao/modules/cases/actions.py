@@ -129,7 +129,7 @@ async def _apply(
 ) -> None:
     """What an action changes besides the status."""
     if action.name in {"assign", "reassign"}:
-        if data.department not in await parts.departments(tx):
+        if data.department not in await parts.departments(tx, snapshot):
             raise InvalidInput("department_unknown_for_case", department=str(data.department)[:60])
         case["department"] = data.department
     if action.name == "assign" and data.category is not None:

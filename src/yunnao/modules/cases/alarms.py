@@ -115,7 +115,7 @@ async def _inform(tx: Transaction, parts: Parts, case_id: UUID, categories: list
     assert case is not None
     snapshot: Snapshot = await parts.registry.current(tx)
     place = Place(case["district"], case["street"])
-    known = await matrix(tx, parts, snapshot, place)
+    known = await matrix(tx, parts, snapshot, await parts.areas(tx))
     wanted = {
         responsible(
             known.rows, snapshot.path(code), place.district, place.street, known.offices, known.fallback

@@ -14,7 +14,7 @@ from yunnao.kernel.packs.city import CityPack
 from yunnao.kernel.packs.scene import ScenePack
 from yunnao.modules.cases.dispatch import model as dispatch_model
 from yunnao.modules.cases.domain import number_prefix
-from yunnao.modules.cases.flow import flow_of
+from yunnao.modules.cases.flow import Flow
 from yunnao.modules.cases.store import QUERIES
 
 log = structlog.get_logger()
@@ -61,7 +61,7 @@ async def install_scene(tx: Transaction, pack: ScenePack) -> None:
             Draft202012Validator.check_schema(case_type.form)
         except SchemaError as error:
             raise InvalidInput("form_schema_invalid", case_type=name, detail=error.message[:300]) from error
-        flow = flow_of(bpmn)
+        flow = Flow(bpmn)
         await tx.execute(QUERIES["flow_insert"], {"hash": flow.hash, "bpmn": bpmn})
         await tx.execute(
             QUERIES["case_type_upsert"],

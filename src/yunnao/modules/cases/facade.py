@@ -11,7 +11,7 @@ from yunnao.infra import outbox
 from yunnao.infra.consumers import Event
 from yunnao.infra.files import FileStore
 from yunnao.infra.postgres import Row, Transaction
-from yunnao.kernel.errors import NotFound
+from yunnao.kernel.errors import Forbidden, NotFound, Unauthenticated
 from yunnao.kernel.ids import new_id
 from yunnao.kernel.packs.city import CityPack
 from yunnao.kernel.packs.scene import ScenePack
@@ -23,6 +23,7 @@ from yunnao.modules.cases.georeport import services
 from yunnao.modules.cases.masking import mask_text
 from yunnao.modules.cases.parts import Parts, announcement, case_resource
 from yunnao.modules.geography.facade import Geography
+from yunnao.modules.identity.contracts import CaseScope
 from yunnao.modules.identity.facade import Identity
 
 OVERDUE_ROWS_MAX = 1_000
@@ -193,6 +194,7 @@ class Cases:
     async def public(
         self,
         tx: Transaction,
+        principal: Principal,
         *,
         numbers: Sequence[str] | None = None,
         start: datetime | None = None,
@@ -202,7 +204,12 @@ class Cases:
         limit: int,
         offset: int = 0,
     ) -> list[Row]:
-        """Rows for Open311's public reading: no reporter, numbers in texts masked."""
+        """Rows for Open311's public reading: no reporter, and no text but for whom it concerns.
+
+        What citizens write holds names and stories of persons, so `text` is None unless the party may
+        list the case; numbers of persons are masked even then.
+        """
+        scope = self._scope(principal)
         known = await views.names(tx, self._parts)
         wanted = [code for top in categories for code in known.snapshot.below(top)] if categories else None
         found = await store.rows(
@@ -219,7 +226,7 @@ class Cases:
         return [
             {
                 **row,
-                "text": mask_text(row["text"]),
+                "text": mask_text(row["text"]) if _within(scope, row) else None,
                 "category": known.category(row["category"]),
                 "department": known.department(row["department"]),
             }
@@ -254,9 +261,24 @@ class Cases:
             return {"id": row["id"], "number": row["number"], "status": row["status"], "actions": []}
         return await views.detail(tx, self._parts, row, principal)
 
+    def _scope(self, principal: Principal) -> CaseScope:
+        """What the party may list; nothing where it may list none."""
+        try:
+            return self._parts.identity.scope(principal, "case:list")
+        except (Forbidden, Unauthenticated):
+            return CaseScope()
+
     async def _tracked_row(self, tx: Transaction, code: str) -> Row:
         wanted = domain.tracking_hash(code)
         row = await store.one(tx, "case_by_tracking", hash=wanted) if wanted else None
         if row is None:
             raise NotFound("report_not_found")
         return row
+
+
+def _within(scope: CaseScope, row: Row) -> bool:
+    return (
+        scope.everything
+        or (scope.department is not None and scope.department == row["department"])
+        or (scope.reporter is not None and scope.reporter == row["reporter_id"])
+    )

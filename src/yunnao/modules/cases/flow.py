@@ -8,7 +8,6 @@ elements that could run anything are refused at installation.
 import ast
 import hashlib
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 from lxml import etree
@@ -26,7 +25,6 @@ from yunnao.kernel.errors import Conflict, InvalidInput
 from yunnao.modules.cases.domain import STATUS_BY_END, STATUS_BY_TASK, Status
 
 FLOW_BYTES_MAX = 512 * 1024
-FLOWS_CACHED_MAX = 64
 STEPS_MAX = 500
 """Decisions on one case: a loop of returns must end some day, and the state stays small."""
 
@@ -193,12 +191,6 @@ class Flow:
             self.decisions.get(waiting[0], frozenset()) if waiting else frozenset(),
             _SERIALIZER.to_dict(workflow),
         )
-
-
-@lru_cache(FLOWS_CACHED_MAX)
-def flow_of(bpmn: str) -> Flow:
-    """The flow, parsed once for each content."""
-    return Flow(bpmn)
 
 
 def flow_hash(bpmn: str) -> str:

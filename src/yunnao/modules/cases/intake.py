@@ -23,6 +23,7 @@ from yunnao.modules.cases.dispatch.decision import Dispatch, Matrix, Place, deci
 from yunnao.modules.cases.dispatch.duty import Offices
 from yunnao.modules.cases.parts import Parts, announce, note
 from yunnao.modules.cases.registry import CaseTypeNode, Snapshot
+from yunnao.modules.geography.contracts import Area
 
 TEXT_CHARS_MAX = 8_000
 ADDRESS_CHARS_MAX = 300
@@ -50,8 +51,9 @@ async def open_case(
     _check_text(new)
     snapshot = await parts.registry.current(tx)
     lon, lat = await _position(tx, new)
-    place = await _place(tx, parts, lon, lat)
-    found = await _dispatch(tx, parts, snapshot, new, place)
+    areas = await parts.areas(tx)
+    place = _place(parts, lon, lat)
+    found = await _dispatch(new, place, await matrix(tx, parts, snapshot, areas), parts, snapshot)
     case_type = snapshot.case_type_for(found.category, new.case_type, new.source)
     if new.source != "alarm" and (new.case_type is not None or new.fields):
         _check_fields(case_type, new.fields)
@@ -121,10 +123,9 @@ async def attach_photos(
         raise InvalidInput("photo_unknown")
 
 
-async def matrix(tx: Transaction, parts: Parts, snapshot: Snapshot, place: Place) -> Matrix:
-    """What a dispatch at `place` is decided by."""
-    departments = await parts.departments(tx)
-    areas = await parts.areas(tx)
+async def matrix(tx: Transaction, parts: Parts, snapshot: Snapshot, areas: Mapping[str, Area]) -> Matrix:
+    """What a dispatch is decided by."""
+    departments = await parts.departments(tx, snapshot)
     return Matrix(
         snapshot.duties,
         Offices(
@@ -140,16 +141,14 @@ async def matrix(tx: Transaction, parts: Parts, snapshot: Snapshot, place: Place
     )
 
 
-async def _dispatch(
-    tx: Transaction, parts: Parts, snapshot: Snapshot, new: NewCase, place: Place
-) -> Dispatch:
+async def _dispatch(new: NewCase, place: Place, by: Matrix, parts: Parts, snapshot: Snapshot) -> Dispatch:
     if new.category is not None:
         snapshot.category(new.category)
     prediction = None
     if new.source != "alarm":
         model = await parts.models.get(snapshot.model_hash)
         prediction = model.predict(new.text) if model else None
-    return decide(await matrix(tx, parts, snapshot, place), new.source, new.category, prediction, place)
+    return decide(by, new.source, new.category, prediction, place)
 
 
 async def _position(tx: Transaction, new: NewCase) -> tuple[float | None, float | None]:
@@ -165,10 +164,9 @@ async def _position(tx: Transaction, new: NewCase) -> tuple[float | None, float 
     return None, None
 
 
-async def _place(tx: Transaction, parts: Parts, lon: float | None, lat: float | None) -> Place:
+def _place(parts: Parts, lon: float | None, lat: float | None) -> Place:
     if lon is None or lat is None:
         return Place()
-    await parts.geography.refresh(tx)
     found = parts.geography.resolve(lon, lat)
     return Place(found.district.code if found.district else None, found.street.code if found.street else None)
 
@@ -176,14 +174,12 @@ async def _place(tx: Transaction, parts: Parts, lon: float | None, lat: float | 
 async def _number(tx: Transaction, parts: Parts, snapshot: Snapshot) -> str:
     zone: ZoneInfo = snapshot.city.calendar.zone
     local = parts.clock.now().astimezone(zone)
-    base = await store.one(tx, "number_base", day=local.date())
-    if base is None:
-        await store.run(tx, "number_base_insert", day=local.date())
-        base = await store.one(tx, "number_base", day=local.date())
-    following = await store.one(tx, "number_next")
-    assert base is not None
-    assert following is not None
-    return domain.case_number(snapshot.city.number_prefix, local, following["number"] - base["base"])
+    row = await store.one(tx, "number_of_day", day=local.date())
+    if row is None:
+        await store.run(tx, "number_day_begin", day=local.date())
+        row = await store.one(tx, "number_of_day", day=local.date())
+    assert row is not None
+    return domain.case_number(snapshot.city.number_prefix, local, row["number"])
 
 
 async def _note_dispatch(tx: Transaction, parts: Parts, row: Row, found: Dispatch) -> None:

@@ -40,7 +40,7 @@ STATUS: Mapping[str, tuple[str, ...]] = {"open": domain.OPEN, "closed": ("closed
 def router(cases: Cases, identity: Identity) -> APIRouter:
     api = APIRouter(prefix="/open311/v2", tags=["open311"])
     _add_services(api, cases)
-    _add_reading(api, cases)
+    _add_reading(api, cases, identity)
     _add_posting(api, cases, identity)
     return api
 
@@ -64,7 +64,7 @@ def _add_services(api: APIRouter, cases: Cases) -> None:
         return await _answer(request, form, ("service_definition", "attribute"), work)
 
 
-def _add_reading(api: APIRouter, cases: Cases) -> None:
+def _add_reading(api: APIRouter, cases: Cases, identity: Identity) -> None:
     @api.get("/requests.{form}", summary="GET service requests")
     async def requests(request: Request, form: Form) -> Response:
         query = request.query_params
@@ -76,6 +76,7 @@ def _add_reading(api: APIRouter, cases: Cases) -> None:
             per_page = _count(query.get("page_size") or query.get("per_page"), PAGE_ROWS, REQUESTS_ROWS_MAX)
             found = await cases.public(
                 tx,
+                await _reader(tx, request, identity),
                 numbers=numbers,
                 start=None if numbers else start,
                 end=None if numbers else end,
@@ -92,7 +93,8 @@ def _add_reading(api: APIRouter, cases: Cases) -> None:
     async def one(request: Request, number: str, form: Form) -> Response:
         async def work(tx: Transaction) -> list[dict[str, Any]]:
             wanted = _clean(number)
-            found = await cases.public(tx, numbers=[wanted], limit=1)
+            reader = await _reader(tx, request, identity)
+            found = await cases.public(tx, reader, numbers=[wanted], limit=1)
             if not found:
                 raise NotFound("case_not_found")
             return [_request(row, _language(request)) for row in found]
@@ -122,11 +124,20 @@ def _add_posting(api: APIRouter, cases: Cases, identity: Identity) -> None:
 
 async def _principal(tx: Transaction, request: Request, identity: Identity, api_key: str | None) -> Principal:
     """By `api_key`, as the standard says, or by `Authorization: Bearer` with the same token."""
-    scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
-    token = api_key or (bearer.strip() if scheme.lower() == "bearer" else None)
+    token = api_key or _bearer(request)
     if not token:
         raise Unauthenticated("open311_key_missing")
     return await identity.authenticate(tx, token=token)
+
+
+async def _reader(tx: Transaction, request: Request, identity: Identity) -> Principal:
+    """Reading is public; a token lets its holder read the texts of cases that concern it."""
+    return await identity.authenticate(tx, token=request.query_params.get("api_key") or _bearer(request))
+
+
+def _bearer(request: Request) -> str | None:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None
 
 
 async def _new_case(tx: Transaction, cases: Cases, sent: FormData) -> NewCase:

@@ -45,9 +45,13 @@ class Models:
 
 
 @dataclass
-class _Areas:
-    revision: int | None = None
-    by_code: dict[str, Area] = field(default_factory=dict)
+class _Held:
+    """What other modules declared, as last read."""
+
+    areas_revision: int | None = None
+    areas: dict[str, Area] = field(default_factory=dict)
+    departments_revision: int | None = None
+    departments: dict[str, Department] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ class Parts:
     files: FileStore
     registry: Registry = field(default_factory=Registry)
     models: Models = field(init=False)
-    _areas: _Areas = field(default_factory=_Areas, repr=False)
+    _held: _Held = field(default_factory=_Held, repr=False)
     decoding: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PHOTOS_DECODED_AT_ONCE_MAX))
 
     def __post_init__(self) -> None:
@@ -69,13 +73,17 @@ class Parts:
     async def areas(self, tx: Transaction) -> dict[str, Area]:
         """By code; read anew when geography was installed anew."""
         await self.geography.refresh(tx)
-        if self._areas.revision != self.geography.revision:
-            self._areas.by_code = {area.code: area for area in await self.geography.areas(tx)}
-            self._areas.revision = self.geography.revision
-        return self._areas.by_code
+        if self._held.areas_revision != self.geography.revision:
+            self._held.areas = {area.code: area for area in await self.geography.areas(tx)}
+            self._held.areas_revision = self.geography.revision
+        return self._held.areas
 
-    async def departments(self, tx: Transaction) -> dict[str, Department]:
-        return {each.id: each for each in await self.identity.departments(tx)}
+    async def departments(self, tx: Transaction, snapshot: Snapshot) -> dict[str, Department]:
+        """By id. They change with the city pack only, and so with the revision of this module."""
+        if self._held.departments_revision != snapshot.revision:
+            self._held.departments = {each.id: each for each in await self.identity.departments(tx)}
+            self._held.departments_revision = snapshot.revision
+        return self._held.departments
 
 
 def case_resource(row: Row, *, tracked: bool = False) -> Resource:

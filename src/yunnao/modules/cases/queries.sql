@@ -83,15 +83,13 @@ INSERT INTO cases.dispatch_model (hash, examples_hash, report, current)
 VALUES (%(hash)s, %(examples_hash)s, %(report)s, true)
 ON CONFLICT (hash) DO UPDATE SET current = true, examples_hash = excluded.examples_hash;
 
--- name: number_base
-SELECT base FROM cases.number_day WHERE day = %(day)s;
+-- name: number_of_day
+-- Nothing comes back on the first case of a day.
+SELECT nextval('cases.number') - base AS number FROM cases.number_day WHERE day = %(day)s;
 
--- name: number_base_insert
+-- name: number_day_begin
 -- The base is taken from the sequence before any number of the day, so numbers are positive.
 INSERT INTO cases.number_day (day, base) VALUES (%(day)s, nextval('cases.number')) ON CONFLICT DO NOTHING;
-
--- name: number_next
-SELECT nextval('cases.number') AS number;
 
 -- name: case_insert
 INSERT INTO cases."case" (id, number, tracking_hash, source, scene, case_type, flow_hash, status, category,
@@ -149,7 +147,7 @@ ORDER BY id DESC LIMIT %(limit)s;
 -- name: cases_open311
 -- GeoReport v2, GET requests: by numbers or by a window of opening times.
 SELECT id, number, title, text, status, source, category, department, district, street, address, lon, lat,
-    opened_at, due_at, closed_at, changed_at, scene
+    opened_at, due_at, closed_at, changed_at, scene, reporter_id
 FROM cases."case"
 WHERE (%(numbers)s::text[] IS NULL OR number = ANY(%(numbers)s::text[]))
   AND (%(start)s::timestamptz IS NULL OR opened_at >= %(start)s::timestamptz)

@@ -1,5 +1,6 @@
 """What packs declared, held in memory and reloaded when an installation has moved the revision."""
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,10 +12,11 @@ from yunnao.kernel.packs.city import CalendarFile
 from yunnao.kernel.packs.scene import Deadline
 from yunnao.kernel.text import Text
 from yunnao.modules.cases.dispatch.duty import DutyRow
-from yunnao.modules.cases.flow import Flow, flow_of
+from yunnao.modules.cases.flow import Flow
 from yunnao.modules.cases.store import QUERIES
 
 TREE_DEPTH_MAX = 10
+FLOWS_HELD_MAX = 64
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,7 @@ class Registry:
 
     def __init__(self) -> None:
         self._snapshot: Snapshot | None = None
+        self._flows: OrderedDict[str, Flow] = OrderedDict()
 
     async def current(self, tx: Transaction) -> Snapshot:
         """Raises NotFound `cases_not_installed` before a city and a scene are installed."""
@@ -131,7 +134,13 @@ class Registry:
         return self._snapshot
 
     async def flow(self, tx: Transaction, flow_hash: str) -> Flow:
-        return flow_of(await self.bpmn(tx, flow_hash))
+        """A version of a flow; its content never changes, so it is read once."""
+        flow = self._flows.get(flow_hash)
+        if flow is None:
+            flow = self._flows[flow_hash] = Flow(await self.bpmn(tx, flow_hash))
+            if len(self._flows) > FLOWS_HELD_MAX:
+                self._flows.popitem(last=False)
+        return flow
 
     async def bpmn(self, tx: Transaction, flow_hash: str) -> str:
         row = await (await tx.execute(QUERIES["flow_get"], {"hash": flow_hash})).fetchone()

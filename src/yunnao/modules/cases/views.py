@@ -44,9 +44,10 @@ class Names:
 
 
 async def names(tx: Transaction, parts: Parts) -> Names:
+    snapshot = await parts.registry.current(tx)
     return Names(
-        await parts.registry.current(tx),
-        {key: each.name for key, each in (await parts.departments(tx)).items()},
+        snapshot,
+        {key: each.name for key, each in (await parts.departments(tx, snapshot)).items()},
         {code: area.name for code, area in (await parts.areas(tx)).items()},
     )
 
