@@ -122,3 +122,99 @@ async def test_the_timeline_cannot_be_rewritten(town: Town) -> None:
     for sql in ("UPDATE cases.timeline SET event = 'x'", "DELETE FROM cases.timeline"):
         with pytest.raises(Exception, match="append-only"):
             await town.rows(sql)
+
+
+HOSTILE = [
+    "\ud800",
+    "\x00",
+    "\x1b[2J",
+    "\u202e\u2066",
+    "{{7*7}}${7*7}<%=7%>",
+    "../../../../etc/passwd",
+    "' OR '1'='1' --",
+    "%s%s%n",
+    "\\u0000",
+    "ﷺ" * 500,
+    "e\u0301" * 300,
+    "1e999",
+    "-0",
+    "NaN",
+    "[]",
+    "{}",
+    "null",
+    "\r\nSet-Cookie: a=b",
+    "😀" * 400,
+    "",
+]
+
+
+@pytest.mark.parametrize("door", ["reports", "cases", "open311", "track", "list", "photo", "action"])
+async def test_hostile_values_never_break_a_door(town: Town, door: str) -> None:
+    """Whatever comes in, the answer is an answer of ours: no status of 500 or above."""
+    case_id = (await town.report())["case_id"]
+    bearer = {"Authorization": f"Bearer {town.tokens['desk']}"}
+    async with town.client(**bearer) as client:
+        for value in HOSTILE:
+            calls: dict[str, Any] = {
+                "reports": [("POST", "/api/v1/reports", {"json": {"text": value, "address": value}})],
+                "cases": [
+                    ("POST", "/api/v1/cases", {"json": {"text": TEXT, name: each}})
+                    for name, each in (
+                        ("category", value),
+                        ("case_type", value),
+                        ("fields", {"note": value}),
+                        ("fields", {value: value}),
+                        ("lon", value),
+                        ("photos", [value]),
+                        ("reporter", {"name": value, "phone": value}),
+                    )
+                ],
+                "open311": [
+                    ("POST", "/open311/v2/requests.xml", {"data": {"api_key": town.tokens["desk"], **sent}})
+                    for sent in (
+                        {"service_code": value},
+                        {"service_code": "auto", "description": value},
+                        {"service_code": "L", "description": TEXT, "lat": value, "long": value},
+                        {"service_code": "L", f"attribute[{value}]": value},
+                    )
+                ],
+                "track": [("GET", "/open311/v2/requests.json", {"params": {"start_date": value}})],
+                "list": [
+                    ("GET", "/api/v1/cases", {"params": {name: value}})
+                    for name in ("q", "area", "status", "cursor", "limit", "department", "overdue")
+                ],
+                "photo": [("POST", "/api/v1/photos", {"files": {"file": (value or "x", b"x")}})],
+                "action": [
+                    ("POST", f"/api/v1/cases/{case_id}/actions/reassign", {"json": {"department": value}})
+                ],
+            }
+            for method, path, options in calls[door]:
+                try:
+                    request = client.build_request(method, path, **options)
+                except (UnicodeEncodeError, ValueError):
+                    continue
+                answer = await client.send(request)
+                assert answer.status_code < 500, (method, path, options, answer.text)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        r'{"text": "\ud800"}',
+        r'{"text": "a", "fields": {"note": "\udfff"}}',
+        r'{"text": "a", "fields": {"\ud800": 1}}',
+        '{"text": "a", "fields": {"n": 1e999}}',
+        '{"text": "a", "lon": 1e999, "lat": 1}',
+        '{"text": "a", "fields": ' + '{"a":' * 3000 + "1" + "}" * 3001,
+        "[]",
+        "{",
+        "",
+    ],
+)
+async def test_a_body_that_is_no_sound_json_is_refused(town: Town, body: str) -> None:
+    for path in ("/api/v1/cases", "/api/v1/reports"):
+        answer = await town.call(
+            "desk", "POST", path, content=body.encode(), headers={"Content-Type": "application/json"}
+        )
+        assert 400 <= answer.status_code < 500, answer.text
+    assert await town.rows('SELECT 1 AS x FROM cases."case"') == []

@@ -28,7 +28,12 @@ class Remembered:
         self._tx = tx
         self._principal = principal
         self._key = hashlib.sha256(key.encode()).hexdigest() if key else None
-        self._request = hashlib.sha256(orjson.dumps(request, option=orjson.OPT_SORT_KEYS)).digest()
+        try:
+            content = orjson.dumps(request, option=orjson.OPT_SORT_KEYS)
+        except (TypeError, orjson.JSONEncodeError) as error:
+            # A lone surrogate, which JSON can escape but no text can hold.
+            raise InvalidInput("text_unreadable") from error
+        self._request = hashlib.sha256(content).digest()
 
     async def answer(self) -> Any | None:
         """Raises Conflict `idempotency_key_reused` when the key came with another request."""

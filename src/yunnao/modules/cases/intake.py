@@ -83,7 +83,7 @@ async def open_case(
         "district": place.district,
         "street": place.street,
         "reporter": Jsonb(_reporter(new.reporter)) if new.reporter else None,
-        "reporter_id": principal.id if principal.kind == "person" else None,
+        "reporter_id": principal.id,
         "fields": Jsonb(dict(new.fields)),
         "automatic": found.automatic,
         "confidence": found.confidence,

@@ -12,7 +12,7 @@ def dry_run(pack: ScenePack, texts: Sequence[str]) -> list[str]:
     Raises InvalidInput `dispatch_examples_too_few`.
     """
     taught = [(text, code) for code, examples in pack.examples.items() for text in examples]
-    hints = {code: " ".join([c.name.zh, *c.keywords]) for code, c in pack.categories.items()}
+    hints = {code: [c.name.zh, *c.keywords] for code, c in pack.categories.items()}
     trained = model.train([text for text, _ in taught], [code for _, code in taught], hints)
     categories, _ = trained.confidences(texts)
     return categories

@@ -162,7 +162,7 @@ def train(
     position = {label: i for i, label in enumerate(classes)}
     documents = [normalise(texts[i]) for i in kept]
     targets = np.array([position[labels[i]] for i in kept])
-    known_hints = [
+    known_hints: list[tuple[str, int]] = [
         (normalise(text), position[label])
         for label, of_label in (hints or {}).items()
         for text in of_label
