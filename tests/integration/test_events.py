@@ -1,6 +1,7 @@
 """Events: out of the outbox in order, handled once, given up as dead letters that can be replayed."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -11,10 +12,11 @@ from yunnao.infra.postgres import Database, Transaction
 from yunnao.infra.relay import Relay
 
 
-async def until(found: object, timeout_s: float = 20) -> None:
-    async with asyncio.timeout(timeout_s):
-        while not await found():  # type: ignore[operator]
-            await asyncio.sleep(0.05)
+async def until(found: Callable[[], Awaitable[bool]], timeout_s: float = 20) -> None:
+    deadline = asyncio.get_running_loop().time() + timeout_s
+    while not await found():
+        assert asyncio.get_running_loop().time() < deadline, "waited in vain"
+        await asyncio.sleep(0.05)
 
 
 @pytest.fixture
@@ -53,17 +55,22 @@ async def test_events_arrive_in_order_and_a_consumer_handles_each_once(parts) ->
 
 async def test_a_rolled_back_transaction_sends_nothing(parts) -> None:  # type: ignore[no-untyped-def]
     database, _ = parts
-    with pytest.raises(RuntimeError):
+
+    async def publish_and_fail() -> None:
         async with database.transaction() as tx:
             await outbox.publish(tx, "test.never", {})
             raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await publish_and_fail()
     async with database.transaction() as tx:
         row = await (await tx.execute("SELECT count(*) AS n FROM infra.outbox")).fetchone()
     assert row == {"n": 0}
 
 
 async def test_an_event_that_keeps_failing_becomes_a_dead_letter(
-    parts, monkeypatch: pytest.MonkeyPatch  # type: ignore[no-untyped-def]
+    parts,
+    monkeypatch: pytest.MonkeyPatch,  # type: ignore[no-untyped-def]
 ) -> None:
     database, nervous = parts
     monkeypatch.setattr("yunnao.infra.consumers.RETRY_DELAYS_S", (0.05,))
