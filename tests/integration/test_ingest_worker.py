@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from tests.integration import sensing_support
@@ -13,9 +14,12 @@ from tests.integration.sensing_support import City, city_of, worker_of
 from yunnao.infra.embedded.nats import EmbeddedNats, ensure_mqtt_stream
 from yunnao.infra.gateway import Gateway
 from yunnao.infra.nats_subjects import MQTT_STREAM
+from yunnao.infra.postgres import Transaction
 from yunnao.kernel.errors import Conflict
-from yunnao.modules.sensing.contracts import MessageDraft, ReadingDraft
+from yunnao.modules.sensing.contracts import MessageDraft, Newest, ReadingDraft
+from yunnao.modules.sensing.facade import Sensing
 from yunnao.modules.sensing.lanes import ensure_consumers
+from yunnao.modules.sensing.latest import PostgresLatestValues
 
 PATIENCE_S = 30.0
 START = datetime.now(UTC)
@@ -150,3 +154,43 @@ async def test_two_workers_share_the_lanes_and_a_leaving_one_hands_its_over(
             for device in devices:
                 gateway.publish("level", device, {"level": 0.1, "t": at(100)})
             await until(lambda: _are(stored(city), gateway.sent))
+
+
+async def test_a_worker_whose_database_went_away_takes_up_its_work(
+    city: City, nats_server: EmbeddedNats
+) -> None:
+    with Gateway(nats_server.device) as gateway:
+        async with worker_of(city):
+            for turn in range(3):
+                for i in range(200):
+                    gateway.publish("level", "L-1", {"level": 0.1, "t": at(-1_000 * turn - i)})
+                await asyncio.sleep(0.3)
+                await city.rows(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+            await until(lambda: _are(stored(city), 600))
+            await until(lambda: _are(in_stream(city), 0))
+
+
+class Brittle(PostgresLatestValues):
+    """A port whose far side breaks on one value."""
+
+    async def keep(self, tx: Transaction, newest: Newest) -> None:
+        if 0.666 in newest.value.tolist():
+            raise ZeroDivisionError
+        await super().keep(tx, newest)
+
+
+async def test_a_message_that_breaks_our_own_code_is_kept_and_holds_up_nobody(city: City) -> None:
+    sensing = Sensing(city.clock, city.twin, city.nervous, Brittle(), ZoneInfo("Asia/Shanghai"))
+    levels = [0.1] * 20
+    levels[0] = 0.666
+    drafts = [MessageDraft("level", "L-1", {"level": v, "t": at(-i)}) for i, v in enumerate(levels)]
+    async with city.database.transaction() as tx:
+        await sensing.take_messages(tx, drafts)
+    city.sensing = sensing
+    async with worker_of(city):
+        await until(lambda: _are(stored(city), 19))
+        await until(lambda: _are(in_stream(city), 0))
+    assert [code for code, _ in await city.letters()] == ["internal_error"]

@@ -186,6 +186,15 @@ async def test_a_platform_that_did_not_listen_takes_no_device_for_silent(city: C
         assert await city.sensing.scan_silence(tx) == 0
 
 
+async def test_whoever_hands_in_history_is_not_silent_afterwards(city: City) -> None:
+    await city.take(("level", "L-1", {"level": 0.1, "t": at(-86_400)}))
+    for second in range(20, 1_000, 20):
+        city.clock.time = NOW + timedelta(seconds=second)
+        await city.take(("level", "L-2", {"level": 0.1, "t": at(second)}))
+    async with city.database.transaction() as tx:
+        assert await city.sensing.scan_silence(tx) == 0
+
+
 async def test_a_backlog_is_not_silence(city: City) -> None:
     await city.take(("level", "L-1", {"level": 0.1, "t": at(0)}))
     for second in range(20, 1_000, 20):

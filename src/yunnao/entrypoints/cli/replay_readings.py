@@ -30,7 +30,7 @@ from yunnao.infra.nats_subjects import device_topic
 from yunnao.infra.settings import Settings
 from yunnao.kernel.errors import InvalidInput
 from yunnao.kernel.packs.scene import Product
-from yunnao.modules.sensing.domain.encoding import encode
+from yunnao.modules.sensing.facade import encode
 
 CONNECTIONS = 2
 ACKNOWLEDGE_LIMIT_S = 120.0

@@ -34,17 +34,19 @@ from yunnao.modules.sensing.contracts import (
     Rejected,
 )
 from yunnao.modules.sensing.domain.dry_run import dry_run
+from yunnao.modules.sensing.domain.encoding import encode
 from yunnao.modules.sensing.doors import HttpDoor
 from yunnao.modules.sensing.intake import Intake
 from yunnao.modules.sensing.registry import InstalledRule, rule_of
 from yunnao.modules.twin.contracts import EntityDraft, urn
 from yunnao.modules.twin.facade import Twin
 
-__all__ = ["Sensing", "dry_run"]
+__all__ = ["Sensing", "dry_run", "encode"]
 
 devices_batch_max = 10_000
 readings_rows_max = 10_000
 readings_span = timedelta(hours=24)
+counts_kept = timedelta(days=3)
 
 
 class Sensing:
@@ -276,6 +278,10 @@ class Sensing:
     async def overview(self, tx: Transaction, today_from: datetime) -> Overview:
         """Counts of now, and of readings since `today_from` (the city's midnight)."""
         return Overview(**await store.overview(tx, self._clock.now(), today_from))
+
+    async def prune(self, tx: Transaction) -> None:
+        """Forgets counts of the intake older than `counts_kept`."""
+        await store.prune_counts(tx, self._clock.now() - counts_kept)
 
     # --- parts ---
 

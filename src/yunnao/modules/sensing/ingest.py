@@ -92,9 +92,9 @@ class IngestWorker:
                 for pull in self._pulls.values():
                     await pull.pull()
                 await self._gather()
-                await self._store_waiting()
+                await self._store_waiting(locks)
             while any(pull.messages for pull in self._pulls.values()):
-                await self._store_waiting()
+                await self._store_waiting(locks)
         finally:
             with suppress(psycopg.Error):
                 await locks.leave()
@@ -104,7 +104,7 @@ class IngestWorker:
             pull = self._pulls[lane]
             await pull.close()
             while pull.messages:
-                await self._store([pull])
+                await self._store(locks, [pull])
             del self._pulls[lane]
             await locks.release(lane)
             log.info("lane_released", lane=lane)
@@ -120,6 +120,7 @@ class IngestWorker:
         if 0 in self._pulls:  # one worker of all
             async with self._database.transaction() as tx:
                 await self._sensing.scan_silence(tx)
+                await self._sensing.prune(tx)
 
     async def _gather(self) -> None:
         """Waits for a first message, then a little for company."""
@@ -139,17 +140,17 @@ class IngestWorker:
     def _waiting(self) -> int:
         return sum(len(pull.messages) for pull in self._pulls.values())
 
-    async def _store_waiting(self) -> None:
+    async def _store_waiting(self, locks: LaneLocks) -> None:
         pulls = list(self._pulls.values())
         if self._waiting():
-            await self._store(pulls)
+            await self._store(locks, pulls)
         elif pulls and monotonic() - self._heard_at >= HEAR_S:
             async with self._database.transaction() as tx:
                 await self._intake.hear(tx, self._heard(pulls))
             self._heard_at = monotonic()
         await self._tell()
 
-    async def _store(self, pulls: Sequence[LanePull]) -> None:
+    async def _store(self, locks: LaneLocks, pulls: Sequence[LanePull]) -> None:
         """One batch of the lanes' waiting messages: committed, then acknowledged."""
         heard = self._heard(pulls)
         taken: list[tuple[LanePull, list[Msg]]] = []
@@ -163,6 +164,9 @@ class IngestWorker:
         began = perf_counter()
         with span("ingest batch", rows=len(batch)):
             stored = await self._take(batch, heard)
+        # Without its locks another worker may have pulled in between, and ack-all would take its
+        # messages along: then nothing is acknowledged, and the other stores the same once more.
+        await locks.confirm()
         for pull, part in taken:
             await pull.acknowledge(part[-1])
         BATCH_SECONDS.observe(perf_counter() - began)

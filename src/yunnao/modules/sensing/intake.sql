@@ -133,7 +133,8 @@ SELECT max(watching_since) AS since, min(caught_up_at) AS until, count(*) AS lan
 FROM sensing.watch WHERE lane < %(partitions)s;
 
 -- name: silent_devices
--- Devices that spoke once and then said nothing for `after_s` of the time that was listened to.
+-- Devices that spoke and then said nothing for `after_s` of the time that was listened to. A device
+-- whose newest reading was already old when it came handed in history: it is not live, so not silent.
 SELECT d.number AS device, max(l.seen_at) AS seen_at,
        greatest(max(l.seen_at), %(since)s) + %(after_s)s * interval '1 second' AS opened_at
 FROM sensing.device d
@@ -144,6 +145,7 @@ WHERE d.product = %(product)s
                   WHERE r.device = d.number AND r.rule = %(rule)s AND r.alarm IS NOT NULL)
 GROUP BY d.number
 HAVING greatest(max(l.seen_at), %(since)s) + %(after_s)s * interval '1 second' < %(until)s
+   AND max(l.time) > max(l.seen_at) - %(after_s)s * interval '1 second'
 ORDER BY d.number LIMIT %(limit)s;
 
 -- name: intake_count
@@ -151,6 +153,3 @@ INSERT INTO sensing.intake_count AS c (slot, lane, stored, refused)
 VALUES (date_bin('10 seconds', %(now)s, 'epoch'::timestamptz), %(lane)s, %(stored)s, %(refused)s)
 ON CONFLICT (slot, lane) DO UPDATE SET
     stored = c.stored + excluded.stored, refused = c.refused + excluded.refused;
-
--- name: intake_count_prune
-DELETE FROM sensing.intake_count WHERE slot < %(before)s;

@@ -93,6 +93,10 @@ class LaneLocks:
         await self._ask("pg_advisory_unlock", lane)
         self._held.discard(lane)
 
+    async def confirm(self) -> None:
+        """Raises psycopg's error where the connection, and with it every lock, is gone."""
+        await self._connection.execute("SELECT")
+
     async def leave(self) -> None:
         await self._connection.execute("SELECT pg_advisory_unlock_all()")
         self._held.clear()

@@ -148,3 +148,6 @@ SELECT
      WHERE slot >= date_bin('10 seconds', %(now)s, 'epoch'::timestamptz) - interval '20 seconds'
        AND slot < date_bin('10 seconds', %(now)s, 'epoch'::timestamptz)) AS readings_per_s,
     (SELECT count(*) FROM sensing.alarm WHERE state <> 'cleared') AS alarms_open;
+
+-- name: intake_count_prune
+DELETE FROM sensing.intake_count WHERE slot < %(before)s;

@@ -10,12 +10,13 @@ import random
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from time import monotonic
 from typing import Any
 
 import structlog
 
+from yunnao.infra.clock import SystemClock
 from yunnao.infra.embedded.nats import MqttAddress
 from yunnao.infra.gateway import Gateway
 from yunnao.kernel.errors import Unavailable
@@ -122,7 +123,7 @@ async def simulate_readings(
 def _speak(
     gateway: Gateway, devices: Sequence[SyntheticDevice], elapsed_s: float, chance: random.Random
 ) -> None:
-    now, rain = datetime.now(UTC), rain_at(elapsed_s)
+    now, rain = SystemClock().now(), rain_at(elapsed_s)
     for synthetic in devices:
         if synthetic.next_s <= elapsed_s:
             device = synthetic.device

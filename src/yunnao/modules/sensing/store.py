@@ -195,3 +195,7 @@ async def overview(tx: Transaction, now: datetime, today_from: datetime) -> Row:
     row = await (await tx.execute(QUERIES["overview"], {"now": now, "today_from": today_from})).fetchone()
     assert row is not None  # a query of aggregates always has its row
     return row
+
+
+async def prune_counts(tx: Transaction, before: datetime) -> None:
+    await tx.execute(QUERIES["intake_count_prune"], {"before": before})
