@@ -1,5 +1,6 @@
 """Alarms become cases: once each, and alarms of one thing share a case."""
 
+import asyncio
 from uuid import uuid4
 
 import pytest
@@ -33,6 +34,14 @@ async def test_the_same_alarm_twice_is_one_case(town: Town) -> None:
     await town.alarm(event)
     await town.alarm(event)
     assert len((await town.get("desk", "/cases"))["items"]) == 1
+
+
+async def test_the_same_alarm_delivered_to_several_workers_at_once_is_one_case(town: Town) -> None:
+    event = alarm_event()
+    worse = alarm_event(alarm_id=str(uuid4()))
+    await asyncio.gather(*[town.alarm(each) for each in (event, worse, event, worse, event)])
+    assert len((await town.get("desk", "/cases"))["items"]) == 1
+    assert len(await town.rows("SELECT 1 AS x FROM cases.alarm")) == 2
 
 
 async def test_a_second_alarm_of_the_same_thing_joins_its_running_case(town: Town) -> None:

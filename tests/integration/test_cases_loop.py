@@ -1,5 +1,6 @@
 """A case from the door it came in by to its rating, and every way back."""
 
+import asyncio
 from typing import Any
 
 from tests.integration.cases_support import NORTH, OUTSIDE, SOUTH, Town, town
@@ -180,3 +181,18 @@ async def test_pages_follow_each_other_without_gap_or_repetition(town: Town) -> 
         if cursor is None:
             break
     assert seen == list(reversed(numbers))
+
+
+async def test_of_two_who_act_at_once_one_acts_and_the_other_is_told(town: Town) -> None:
+    case_id = (await town.report())["case_id"]
+    answers = await asyncio.gather(*[town.act("lamps", case_id, "accept") for _ in range(5)])
+    assert sorted(answer.status_code for answer in answers) == [200, 409, 409, 409, 409]
+    events = [e["event"] for e in (await town.get("desk", f"/cases/{case_id}/timeline"))["items"]]
+    assert events.count("accept") == 1
+
+
+async def test_reports_that_come_at_once_have_numbers_of_their_own(town: Town) -> None:
+    told = await asyncio.gather(*[town.report() for _ in range(12)])
+    numbers = {each["number"] for each in told}
+    assert len(numbers) == 12
+    assert all(int(number.rsplit("-", 1)[1]) > 0 for number in numbers)

@@ -62,6 +62,11 @@ class Remembered:
         )
 
 
+async def prune(tx: Transaction) -> None:
+    """Forgets the answers of requests a week old; for a timer."""
+    await tx.execute(QUERIES["idempotency_prune"])
+
+
 def seal(secret: str, key: str) -> str:
     """`secret` (≤ 32 ASCII characters) so that only who knows `key` reads it; `unseal` inverts it.
 

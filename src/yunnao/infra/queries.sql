@@ -80,3 +80,7 @@ SELECT content FROM infra.installed_pack WHERE kind = %(kind)s ORDER BY position
 -- name: pack_lock
 -- Two installations do not mix.
 SELECT pg_advisory_xact_lock(7201003);
+
+-- name: idempotency_prune
+-- A client that sends again after a week means something new.
+DELETE FROM infra.idempotency WHERE created_at < now() - interval '7 days';

@@ -26,6 +26,7 @@ CONCURRENT_REQUESTS = 4
 RETRIES_MAX = 6
 RETRY_S = 0.5
 TIMEOUT_S = 60.0
+OUTCOME_ROWS = 100
 TEXT_CHARS_MAX = 8_000
 TIME_FORMATS = ("%Y/%m/%d %H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y/%m/%d %H:%M", "%Y-%m-%d")
 CELL_CHARS_MAX = 10_000_000
@@ -93,7 +94,7 @@ def reports(
         messages = list(read(file, columns, limit))
         factor = _factor(speed)
         began = time.monotonic()
-        tally, outcome = asyncio.run(_replay(base, token, service_code, messages, factor, file.name))
+        tally, outcome = asyncio.run(replay(base, token, service_code, messages, factor, name=file.name))
     except YunnaoError as error:
         _fail(own, error)
     except (httpx.HTTPError, ExceptionGroup) as error:
@@ -147,27 +148,38 @@ def read(file: Path, columns: Columns, limit: int | None = None) -> Iterator[Mes
         raise InvalidInput("dispatch_file_unreadable", file=file, detail=str(error)) from error
 
 
-async def _replay(
-    base: str, token: str, service_code: str, messages: list[Message], factor: float | None, name: str
+async def replay(
+    base: str,
+    token: str,
+    service_code: str,
+    messages: list[Message],
+    factor: float | None,
+    *,
+    name: str,
+    transport: httpx.AsyncBaseTransport | None = None,
 ) -> tuple[Tally, dict[str, Any]]:
+    """Sends every message, `factor` times as fast as they were written (None: at once).
+
+    `name` and the row make the idempotency key, so a file that is sent again opens nothing twice.
+    """
     tally = Tally()
     gate = asyncio.Semaphore(CONCURRENT_REQUESTS)
     timed = [m.time for m in messages if m.time is not None]
     first, began = min(timed, default=None), time.monotonic()
     ordered = sorted(messages, key=lambda m: m.time or first or datetime.min) if factor else messages  # noqa: DTZ901
     limits = httpx.Limits(max_connections=CONCURRENT_REQUESTS)
-    async with (
-        httpx.AsyncClient(base_url=base, timeout=TIMEOUT_S, limits=limits) as client,
-        asyncio.TaskGroup() as group,
-    ):
-        for message in ordered:
-            if factor and first and message.time:
-                due = (message.time - first).total_seconds() / factor - (time.monotonic() - began)
-                await asyncio.sleep(max(0.0, due))
-            await gate.acquire()
-            task = group.create_task(_send(client, token, service_code, message, tally, name))
-            task.add_done_callback(lambda _: gate.release())
-    return tally, await _outcome(base, token, tally.numbers)
+    async with httpx.AsyncClient(
+        base_url=base, timeout=TIMEOUT_S, limits=limits, transport=transport
+    ) as client:
+        async with asyncio.TaskGroup() as group:
+            for message in ordered:
+                if factor and first and message.time:
+                    due = (message.time - first).total_seconds() / factor - (time.monotonic() - began)
+                    await asyncio.sleep(max(0.0, due))
+                await gate.acquire()
+                task = group.create_task(_send(client, token, service_code, message, tally, name))
+                task.add_done_callback(lambda _: gate.release())
+        return tally, await _outcome(client, token, tally.numbers)
 
 
 async def _send(
@@ -207,20 +219,21 @@ async def _send(
     tally.codes["no answer"] += 1
 
 
-async def _outcome(base: str, token: str, numbers: list[str]) -> dict[str, Any]:
+async def _outcome(client: httpx.AsyncClient, token: str, numbers: list[str]) -> dict[str, Any]:
     """How many of the created requests have a department, and how many wait for a person."""
     found: Counter[str] = Counter()
-    async with httpx.AsyncClient(base_url=base, timeout=TIMEOUT_S) as client:
-        for start in range(0, len(numbers), 100):
-            wanted = ",".join(numbers[start : start + 100])
-            answer = await client.get(
-                "/open311/v2/requests.json",
-                params={"service_request_id": wanted, "page_size": 100},
-                headers={"Authorization": f"Bearer {token}"},
-            )
-            answer.raise_for_status()
-            for each in answer.json():
-                found["automatic" if each["agency_responsible"] else "desk"] += 1
+    for start in range(0, len(numbers), OUTCOME_ROWS):
+        answer = await client.get(
+            "/open311/v2/requests.json",
+            params={
+                "service_request_id": ",".join(numbers[start : start + OUTCOME_ROWS]),
+                "page_size": OUTCOME_ROWS,
+            },
+            headers={"Authorization": f"Bearer {token}"},
+        )
+        answer.raise_for_status()
+        for each in answer.json():
+            found["automatic" if each["agency_responsible"] else "desk"] += 1
     return {"automatic": found["automatic"], "desk": found["desk"]}
 
 
