@@ -271,3 +271,19 @@ async def test_a_device_shows_its_readings(console: Console) -> None:
     page = await console.signed_in("dispatcher", f"/devices/{device}", language="zh")
     await expect(page.get_by_text(device).first).to_be_visible()
     await expect(page.locator("h1")).not_to_be_empty()
+
+
+async def test_an_officer_opens_a_case_from_a_call(console: Console) -> None:
+    page = await console.signed_in("dispatcher", "/cases", language="zh")
+    await page.click(marked("new-case"))
+    await page.fill(marked("new-text"), "来电反映辽阳西路路灯整条街不亮。")
+    await page.fill("#new-phone", "13800138000")
+    await page.click(marked("new-submit"))
+    await expect(page.locator(marked("case-detail"))).to_contain_text("辽阳西路路灯整条街不亮")
+
+
+async def test_a_signed_in_citizen_sees_what_they_reported(console: Console) -> None:
+    with closing(console.city.signed_in(console.city.accounts()["citizen"])) as citizen:
+        sent = citizen.post("/reports", json={"text": BROKEN_COVER, "address": "香港中路 10 号"}).json()
+    page = await console.signed_in("citizen", "/track", size=PHONE, language="zh")
+    await expect(page.get_by_text(sent["number"])).to_be_visible()

@@ -45,11 +45,14 @@ export const api = {
   flow: (id: string) => http.get<t.Flow>(`/cases/${id}/flow`),
   act: (id: string, action: string, input: t.ActionInput) =>
     http.post<t.CaseDetail>(`/cases/${id}/actions/${action}`, input),
+  openCase: (input: t.CaseInput, key: string) =>
+    http.post<t.CaseDetail>('/cases', input, { 'Idempotency-Key': key }),
   casesMap: (query: Query) => http.get<FeatureCollection<Point, t.CasePoint>>('/cases/map', query),
   overview: () => http.get<t.Overview>('/overview'),
 
   report: (input: t.ReportInput, key: string) =>
     http.post<t.ReportReceipt>('/reports', input, { 'Idempotency-Key': key }),
+  ownReports: () => http.get<t.Page<t.CaseRow>>('/reports'),
   track: (code: string) => http.get<t.Report>(`/reports/${encodeURIComponent(code)}`),
   rate: (code: string, score: number, comment: string) =>
     http.post<t.Report>(`/reports/${encodeURIComponent(code)}/rating`, { score, comment: comment || undefined }),

@@ -292,6 +292,10 @@ export interface ReportInput {
   photos?: string[]
   reporter?: { name?: string; phone?: string }
 }
+/** A case as an officer opens it, e.g. from a call. */
+export interface CaseInput extends ReportInput {
+  category?: string
+}
 export interface ReportReceipt {
   case_id: string
   number: string

@@ -59,7 +59,7 @@ export const en: Messages = {
     below: 'Confidence is below the line for automatic dispatch; please confirm.', actions: 'What you can do', noActions: 'Nothing is expected from you now.', comment: 'Comment', commentHint: 'Say what was done, or why',
     choose: 'Choose', needComment: 'Please write a comment.', needDepartment: 'Please choose a department.', done: 'Done: {action}', conflict: 'The case has moved on; it was refreshed for you.',
     notFound: 'There is no such case, or you may not see it.', unknownPlace: 'Place unknown', noCategory: 'No category', noDepartment: 'Not dispatched', people: 'Person', system: 'System',
-    addPhotos: 'Add photos', uploading: 'Uploading', score: '{n} of 5',
+    addPhotos: 'Add photos', new: 'New case', newText: 'What happened', newHint: 'From a call or a patrol; it is dispatched automatically.', create: 'Open and dispatch', created: 'Opened {number}', uploading: 'Uploading', score: '{n} of 5',
   },
   alarms: {
     title: 'Alarms', state: 'State', acknowledge: 'Acknowledge', acknowledged: 'Acknowledged', empty: 'No alarms', emptyHint: 'All is well.', device: 'Device', entity: 'Thing', opened: 'Opened',
@@ -80,7 +80,7 @@ export const en: Messages = {
     chars: '{n} / {max}',
   },
   track: {
-    title: 'Track a report', lead: 'Enter the tracking code you got when reporting.', code: 'Tracking code', go: 'Look up', mine: 'Reported from this device', missing: 'There is no such tracking code. Please check it.', department: 'Department', waiting: 'Finding the responsible department',
+    title: 'Track a report', lead: 'Enter the tracking code you got when reporting.', code: 'Tracking code', go: 'Look up', mine: 'Reported from this device', own: 'Reported by you', missing: 'There is no such tracking code. Please check it.', department: 'Department', waiting: 'Finding the responsible department',
     due: 'Time limit', rateTitle: 'How was it handled?', rateHint: 'Your rating counts for the department’s satisfaction.', rateComment: 'Anything else to say', rateSend: 'Send rating', rated: 'Thank you for your rating', star: '{n} stars', opened: 'Reported', steps: 'Progress',
     step1: 'Reported', step2: 'Dispatched', step3: 'Handling', step4: 'Checking', step5: 'Closed', stopped: 'Not accepted', remove: 'Remove from the list', place: 'Place', yourWords: 'What you wrote',
   },

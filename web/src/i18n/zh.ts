@@ -57,7 +57,7 @@ export const zh = {
     below: '把握低于自动派遣线，请人工确认。', actions: '可做的处理', noActions: '当前没有需要您做的操作。', comment: '说明', commentHint: '写清楚处理情况或原因',
     choose: '请选择', needComment: '请填写说明。', needDepartment: '请选择部门。', done: '已完成：{action}', conflict: '事件状态已变化，已为您刷新。',
     notFound: '没有这条事件，或您无权查看。', unknownPlace: '地点未知', noCategory: '未分类', noDepartment: '未派遣', people: '人员', system: '系统',
-    addPhotos: '添加照片', uploading: '正在上传', score: '{n} 分',
+    addPhotos: '添加照片', new: '登记事件', newText: '事情经过', newHint: '记下来电或巡查发现的情况，系统会自动派遣。', create: '登记并派遣', created: '已登记 {number}', uploading: '正在上传', score: '{n} 分',
   },
   alarms: {
     title: '告警', state: '状态', acknowledge: '确认', acknowledged: '已确认', empty: '没有告警', emptyHint: '一切正常。', device: '设备', entity: '对象', opened: '发生',
@@ -78,7 +78,7 @@ export const zh = {
     chars: '{n} / {max}',
   },
   track: {
-    title: '查询进度', lead: '输入上报时得到的查询码。', code: '查询码', go: '查询', mine: '本机上报过的', missing: '没有这个查询码，请核对后再试。', department: '承办部门', waiting: '正在确定承办部门',
+    title: '查询进度', lead: '输入上报时得到的查询码。', code: '查询码', go: '查询', mine: '本机上报过的', own: '我上报的', missing: '没有这个查询码，请核对后再试。', department: '承办部门', waiting: '正在确定承办部门',
     due: '办理时限', rateTitle: '办得怎么样？', rateHint: '您的评价会计入部门的满意度。', rateComment: '还想说点什么', rateSend: '提交评价', rated: '谢谢您的评价', star: '{n} 星', opened: '上报时间', steps: '办理进度',
     step1: '已上报', step2: '已派遣', step3: '处置中', step4: '核查', step5: '办结', stopped: '未受理', remove: '从列表移除', place: '位置', yourWords: '您的描述',
   },
