@@ -142,6 +142,7 @@ STAFF = {
     "desk": (["dispatcher"], None),
     "lamps": (["department_staff"], "lighting"),
     "south": (["department_staff"], "shinan"),
+    "traffic": (["department_staff"], "traffic"),
     "leader": (["leader"], None),
     "wang": (["citizen"], None),
     "zhao": (["citizen"], None),

@@ -71,6 +71,16 @@ async def test_a_cleared_alarm_is_told_on_the_timeline(town: Town) -> None:
     assert (await town.get("desk", f"/cases/{case_id}"))["status"] == "assigned"
 
 
+async def test_an_informed_department_reads_the_case_and_does_not_handle_it(town: Town) -> None:
+    await town.alarm(alarm_event())
+    items = (await town.get("traffic", "/cases"))["items"]
+    assert len(items) == 1
+    case = await town.get("traffic", f"/cases/{items[0]['id']}")
+    assert case["actions"] == []
+    assert (await town.act("traffic", case["id"], "accept")).status_code == 404
+    assert (await town.call("south", "GET", f"/api/v1/cases/{case['id']}")).status_code == 404
+
+
 async def test_an_alarm_without_a_case_opens_none_and_a_broken_one_is_refused(town: Town) -> None:
     await town.alarm(alarm_event(case=None))
     assert (await town.get("desk", "/cases"))["items"] == []

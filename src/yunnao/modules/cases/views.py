@@ -1,6 +1,6 @@
 """Cases as they are shown: names beside codes, personal data masked unless a right says otherwise."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -114,11 +114,24 @@ async def page(
 async def require(tx: Transaction, parts: Parts, case_id: UUID, principal: Principal) -> Row:
     """The case, if the party may read it; else it is as if there were none (NotFound)."""
     row = await store.one(tx, "case_get", id=case_id)
-    if row is None or not parts.identity.allowed(principal, "case:read", case_resource(row)):
+    if row is None or not await _may_read(tx, parts, row, principal):
         if principal.kind == "anonymous":
             parts.identity.authorize(principal, "case:read")
         raise NotFound("case_not_found")
     return row
+
+
+async def _may_read(tx: Transaction, parts: Parts, row: Row, principal: Principal) -> bool:
+    """By its own right, or as staff of a department that was informed: that counts as its own case,
+    for reading only."""
+    resource = case_resource(row)
+    if parts.identity.allowed(principal, "case:read", resource):
+        return True
+    as_own = replace(resource, department=principal.department)
+    if principal.department is None or not parts.identity.allowed(principal, "case:read", as_own):
+        return False
+    informed = await store.rows(tx, "informed_list", case_id=row["id"])
+    return any(each["department"] == principal.department for each in informed)
 
 
 async def detail(tx: Transaction, parts: Parts, row: Row, principal: Principal) -> View:
