@@ -20,7 +20,15 @@ from yunnao.entrypoints.replay.tables import (
 from yunnao.kernel.errors import InvalidInput
 from yunnao.kernel.packs.scene import DemoDevice, EntityType, Product, Rhythm
 from yunnao.modules.sensing.domain.decoding import decode
-from yunnao.modules.sensing.simulate import RAIN_EVERY_S, RAIN_FIRST_S, SyntheticDevice, rain_at, value_at
+from yunnao.modules.sensing.simulate import (
+    RAIN_EVERY_S,
+    RAIN_FIRST_S,
+    SyntheticDevice,
+    rain_at,
+    storm_at,
+    storm_share,
+    value_at,
+)
 
 TEXT = {"zh": "一", "en": "one"}
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -133,6 +141,30 @@ def test_a_rhythm_follows_the_day_and_the_rain_within_its_bounds() -> None:
     assert value_at(curve, 14, 1, 0, {}) == 50
     share = Rhythm(base=0.5, noise=0.1, share_of="capacity")
     assert value_at(share, 0, 0, 1, {"capacity": 200}) == pytest.approx(120)
+
+
+def test_a_storm_is_about_one_place_and_the_next_about_another() -> None:
+    places = [device_at(120.0 + 0.05 * i) for i in range(20)]
+    storms = [storm_at(RAIN_FIRST_S + RAIN_EVERY_S * i + 1, places, seed=7) for i in range(10)]
+    assert len({storm.lon for storm in storms if storm is not None}) > 3
+    shares = [storm_share(place, places[0]) for place in places]
+    assert shares == sorted(shares, reverse=True)
+    assert shares[0] == 1
+    assert storm_share(places[0], storm_at(30, [], seed=7)) == 0
+
+
+def device_at(lon: float) -> DemoDevice:
+    return DemoDevice.model_validate(
+        {
+            "device": f"W-{lon:.2f}",
+            "product": "level",
+            "entity": f"w{lon:.2f}",
+            "name": TEXT,
+            "lon": lon,
+            "lat": 36.0,
+            "rhythm": {"level": {"base": 0, "rain_gain": 0.6}},
+        }
+    )
 
 
 def test_what_a_synthetic_device_says_is_what_its_product_reads() -> None:

@@ -1,7 +1,8 @@
 """Synthetic sensors of demo mode: plausible readings through the door of real devices.
 
 Each metric follows its `Rhythm`: a day's curve, noise that wanders, and what rain adds. It rains
-soon after the start and then every twenty minutes, so that underpasses flood and run dry.
+soon after the start and then every twenty minutes, each time about another place, so that some
+underpasses flood and run dry.
 """
 
 import asyncio
@@ -20,7 +21,8 @@ from yunnao.infra.clock import SystemClock
 from yunnao.infra.embedded.nats import MqttAddress
 from yunnao.infra.gateway import Gateway
 from yunnao.kernel.errors import Unavailable
-from yunnao.kernel.packs.scene import DemoDevice, Product, Rhythm, ScenePack
+from yunnao.kernel.geometry import distance_m
+from yunnao.kernel.packs.scene import DemoDevice, Product, Rhythm, ScenePack, ThresholdRule
 from yunnao.modules.sensing.domain.encoding import encode
 
 INTERVAL_S_MAX = 10.0
@@ -31,6 +33,10 @@ RAIN_EVERY_S = 1_200.0
 RAIN_RISE_S = 40.0
 RAIN_HOLD_S = 330.0
 RAIN_FALL_S = 120.0
+STORM_M = 12_000.0
+"""Radius at which a storm has lost 40 % of its rain."""
+STORM_SHARE_MIN = 0.15
+"""Of the rain at its centre, what falls far away."""
 NOISE_MEMORY = 0.8
 """Share of the last noise that stays: neighbouring values of a real sensor are alike."""
 RETRY_S = 2.0
@@ -47,6 +53,41 @@ def rain_at(elapsed_s: float) -> float:
         return into_s / RAIN_RISE_S
     ending_s = into_s - RAIN_RISE_S - RAIN_HOLD_S
     return 1.0 if ending_s < 0 else max(0.0, 1.0 - ending_s / RAIN_FALL_S)
+
+
+def flooding(scenes: Sequence[ScenePack]) -> list[DemoDevice]:
+    """Demo devices at which full rain, and no less, sets off a rule that raises a case."""
+    rules = [
+        rule
+        for scene in scenes
+        for rule in scene.rules.values()
+        if isinstance(rule, ThresholdRule) and rule.above is not None and rule.case is not None
+    ]
+    return [
+        device
+        for scene in scenes
+        for device in scene.devices
+        if any(
+            rhythm.base <= (rule.above or 0) < rhythm.base + rhythm.rain_gain
+            for rule in rules
+            for metric, rhythm in device.rhythm.items()
+            if rule.product == device.product and rule.metric == metric
+        )
+    ]
+
+
+def storm_at(elapsed_s: float, wet: Sequence[DemoDevice], seed: int) -> DemoDevice | None:
+    """The place about which it rains, one of `wet` for each episode."""
+    episode = int((elapsed_s - RAIN_FIRST_S) // RAIN_EVERY_S)
+    return random.Random(seed + episode).choice(wet) if wet else None
+
+
+def storm_share(device: DemoDevice, centre: DemoDevice | None) -> float:
+    """Share of the rain that falls at a device."""
+    if centre is None:
+        return 0.0
+    away = distance_m(device.lon, device.lat, centre.lon, centre.lat) / STORM_M
+    return STORM_SHARE_MIN + (1 - STORM_SHARE_MIN) * math.exp(-(away**2) / 2)
 
 
 def value_at(rhythm: Rhythm, hour: float, rain: float, noise: float, attributes: dict[str, Any]) -> float:
@@ -101,8 +142,10 @@ async def simulate_readings(
     scenes: Sequence[ScenePack], address: MqttAddress, stop: asyncio.Event, seed: int | None = None
 ) -> None:
     """Publishes over MQTT at QoS 1 until `stop`; an unreachable broker is tried again."""
+    seed = random.randrange(2**31) if seed is None else seed
     chance = random.Random(seed)
     devices = synthetic_devices(scenes, chance)
+    wet = flooding(scenes)
     began = monotonic()
     while not stop.is_set():
         try:
@@ -114,20 +157,27 @@ async def simulate_readings(
         try:
             while not stop.is_set():
                 elapsed_s = monotonic() - began
-                _speak(gateway, devices, elapsed_s, chance)
+                storm = storm_at(elapsed_s, wet, seed)
+                _speak(gateway, devices, elapsed_s, storm=storm, chance=chance)
                 await _pause(stop, TICK_S)
         finally:
             await asyncio.to_thread(gateway.__exit__)
 
 
 def _speak(
-    gateway: Gateway, devices: Sequence[SyntheticDevice], elapsed_s: float, chance: random.Random
+    gateway: Gateway,
+    devices: Sequence[SyntheticDevice],
+    elapsed_s: float,
+    *,
+    storm: DemoDevice | None,
+    chance: random.Random,
 ) -> None:
     now, rain = SystemClock().now(), rain_at(elapsed_s)
     for synthetic in devices:
         if synthetic.next_s <= elapsed_s:
             device = synthetic.device
-            gateway.publish(device.product, device.device, synthetic.payload(now, rain, chance))
+            payload = synthetic.payload(now, rain * storm_share(device, storm), chance)
+            gateway.publish(device.product, device.device, payload)
             # From now and not from its turn: after a pause of the machine nobody catches up.
             synthetic.next_s = elapsed_s + synthetic.interval_s
 
