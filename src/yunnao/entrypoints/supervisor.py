@@ -2,16 +2,22 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+import httpx
 import structlog
+
+from yunnao.infra.settings import Settings
 
 STOP_WAIT_S = 20.0
 RESTART_DELAY_S = 1.0
+READY_POLL_S = 0.2
+READY_TIMEOUT_S = 5.0
 
 log = structlog.get_logger()
 
@@ -24,17 +30,20 @@ class Child:
     arguments: Sequence[str]
     process: asyncio.subprocess.Process | None = field(default=None)
 
-    async def start(self) -> None:
+    async def start(self, environment: Mapping[str, str]) -> None:
         self.process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "yunnao.entrypoints.cli.main", *self.arguments, env=os.environ.copy()
+            sys.executable, "-m", "yunnao.entrypoints.cli.main", *self.arguments, env=environment
         )
 
 
 class Supervisor:
     """Starts children, restarts those that die, stops all on a signal."""
 
-    def __init__(self, children: Sequence[Child]) -> None:
+    def __init__(self, children: Sequence[Child], settings: Settings, on_serving: Callable[[], None]) -> None:
         self._children = list(children)
+        self._ready_url = f"http://{settings.host}:{settings.port}/readyz"
+        self._metrics = settings.home / "metrics"
+        self._on_serving = on_serving
         self._stop = asyncio.Event()
 
     async def run(self) -> None:
@@ -42,11 +51,25 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
+        shutil.rmtree(self._metrics, ignore_errors=True)
+        self._metrics.mkdir(mode=0o700, parents=True)
+        announce = asyncio.create_task(self._announce())
         await asyncio.gather(*(self._watch(child) for child in self._children))
+        announce.cancel()
+
+    async def _announce(self) -> None:
+        async with httpx.AsyncClient(timeout=READY_TIMEOUT_S, trust_env=False) as client:
+            while True:
+                with suppress(httpx.HTTPError):
+                    if (await client.get(self._ready_url)).is_success:
+                        break
+                await asyncio.sleep(READY_POLL_S)
+        self._on_serving()
 
     async def _watch(self, child: Child) -> None:
         while not self._stop.is_set():
-            await child.start()
+            # The roles put their metrics into one folder, and the API tells them all.
+            await child.start({**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(self._metrics)})
             assert child.process is not None
             ended = asyncio.create_task(child.process.wait())
             stopped = asyncio.create_task(self._stop.wait())

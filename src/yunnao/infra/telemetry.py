@@ -28,7 +28,9 @@ CASES_OPENED = Counter("yunnao_cases_opened_total", "Cases opened", ["source", "
 EVENTS_RELAYED = Counter("yunnao_events_relayed_total", "Events that left the outbox")
 EVENTS_HANDLED = Counter("yunnao_events_handled_total", "Events handled", ["consumer", "outcome"])
 DEAD_LETTERS = Counter("yunnao_dead_letters_total", "Messages given up", ["source"])
-OUTBOX_LAG_S = Gauge("yunnao_outbox_lag_seconds", "Age of the oldest event that has not left")
+OUTBOX_LAG_S = Gauge(
+    "yunnao_outbox_lag_seconds", "Age of the oldest event that has not left", multiprocess_mode="livemax"
+)
 
 
 def configure(role: str, log_format: str = "console", otlp_url: str | None = None) -> None:

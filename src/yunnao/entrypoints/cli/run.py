@@ -34,21 +34,26 @@ def up(workers: int = typer.Option(1, min=1, max=64, help="Ingest workers.")) ->
     telemetry.configure("up", own.log_format, own.otlp_url)
     began = time.monotonic()
     prepared = asyncio.run(prepare(own, tell=lambda code, **params: tell(own, code, **params)))
-    for account in prepared.demo_accounts:
-        tell(
-            own,
-            "up_demo_account",
-            account=account.account,
-            password=account.password,
-            name=account.name.to(own.language),
-        )
-    tell(own, "up_serving", url=f"http://{own.host}:{own.port}", seconds=f"{time.monotonic() - began:.1f}")
+    tell(own, "up_roles")
     children = [Child("api", ["api"]), Child("worker", ["worker"])]
     children += [Child(f"ingest-{n}", ["ingest"]) for n in range(workers)]
     if own.simulate:
         children.append(Child("simulate", ["simulate"]))
+
+    def serving() -> None:
+        for account in prepared.demo_accounts:
+            tell(
+                own,
+                "up_demo_account",
+                account=account.account,
+                password=account.password,
+                name=account.name.to(own.language),
+            )
+        url = f"http://{own.host}:{own.port}"
+        tell(own, "up_serving", url=url, seconds=f"{time.monotonic() - began:.1f}")
+
     try:
-        asyncio.run(Supervisor(children).run())
+        asyncio.run(Supervisor(children, own, serving).run())
     finally:
         stop_servers(own)
         tell(own, "up_stopped")
