@@ -2,8 +2,9 @@
 SELECT revision FROM cases.revision;
 
 -- name: revision_next
--- Last in an installation: other processes reload when they see it.
-UPDATE cases.revision SET revision = revision + 1;
+-- Last in an installation: other processes reload when they see it. A sequence gives no value twice,
+-- so what a process held of an installation that was rolled back can never look current.
+UPDATE cases.revision SET revision = nextval('cases.number');
 
 -- name: city_upsert
 INSERT INTO cases.city (city, code, number_prefix, time_zone, dispatch_confidence_min, fallback, calendar)
