@@ -62,6 +62,18 @@ async def test_a_tracking_code_opens_one_report_and_cannot_be_guessed(town: Town
     assert early.status_code == 409
 
 
+async def test_a_citizen_reads_the_answer_and_not_what_offices_write_to_each_other(town: Town) -> None:
+    told = await town.report()
+    case_id = told["case_id"]
+    await town.done("lamps", case_id, "return", comment="内部：不归我们管")
+    await town.done("desk", case_id, "assign", department="lighting", comment="内部：就是你们")
+    await town.done("lamps", case_id, "accept")
+    await town.done("lamps", case_id, "finish", comment="灯修好了")
+    view = await town.get(None, f"/reports/{told['tracking_code']}")
+    assert [entry["comment"] for entry in view["timeline"] if entry["comment"]] == ["灯修好了"]
+    assert not any("actor" in entry for entry in view["timeline"])
+
+
 async def send_photo(town: Town, account: str | None, content: bytes) -> dict[str, str]:
     answer = await town.call(account, "POST", "/api/v1/photos", files={"file": ("p.jpg", content)})
     assert answer.status_code == 201, answer.text

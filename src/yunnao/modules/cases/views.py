@@ -226,7 +226,9 @@ async def citizen_view(tx: Transaction, parts: Parts, row: Row, code: str) -> Vi
             {
                 "time": entry["time"],
                 "what": catalogue()[f"case_event_{entry['event']}"],
-                "comment": mask_text(entry["comment"]) if entry["comment"] else None,
+                "comment": mask_text(entry["comment"])
+                if entry["comment"] and entry["event"] in COMMENTS_FOR_CITIZENS
+                else None,
                 "photos": [_photo(root, each) for each in entry["photos"]],
             }
             for entry in entries
@@ -238,6 +240,8 @@ async def citizen_view(tx: Transaction, parts: Parts, row: Row, code: str) -> Vi
 
 
 HIDDEN_FROM_CITIZENS = frozenset({"reassign", "informed", "alarm_joined", "alarm_cleared"})
+COMMENTS_FOR_CITIZENS = frozenset({"finish", "reject", "rate"})
+"""What offices write to each other (returning, asking for rework) is not an answer to the citizen."""
 
 
 async def photos(tx: Transaction, case_id: UUID, root: str) -> list[View]:
