@@ -3,6 +3,7 @@
 import io
 import re
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from tests.e2e.conftest import DESKTOP, PHONE, WALL, Console, Report
 from yunnao.infra.child_city import ChildCity
 
 BROKEN_COVER = "香港中路人行道上雨水井盖丢失，晚上很危险，请尽快处理。"
+FLOODED = "WL-U-hangzhou-rd-rail"
 UNCLEAR = "你好，我想问一下，谢谢。"
 
 
@@ -287,3 +289,33 @@ async def test_a_signed_in_citizen_sees_what_they_reported(console: Console) -> 
         sent = citizen.post("/reports", json={"text": BROKEN_COVER, "address": "香港中路 10 号"}).json()
     page = await console.signed_in("citizen", "/track", size=PHONE, language="zh")
     await expect(page.get_by_text(sent["number"])).to_be_visible()
+
+
+async def test_an_alarm_stands_on_the_map_at_its_place_and_opens_its_case(console: Console) -> None:
+    now = datetime.now(UTC)
+    readings = [
+        {"device": FLOODED, "metric": "level", "time": (now - ago).isoformat(), "value": 0.6}
+        for ago in (timedelta(minutes=10), timedelta(minutes=5), timedelta())
+    ]
+    with closing(console.city.signed_in(console.city.accounts()["data_steward"])) as steward:
+        answer = steward.post("/readings", json={"readings": readings})
+        assert answer.status_code == 202, answer.text
+        assert answer.json()["rejected"] == []
+    page = await console.signed_in("leader", "/cockpit", size=WALL, language="en")
+    pulse = page.locator(".pulse").first
+    await expect(pulse).to_be_visible()
+    # The underpass is in Shibei: nearer to its name than to that of any other district but its neighbour.
+    nearest = await page.evaluate(
+        """() => {
+          const middle = (e) => { const b = e.getBoundingClientRect(); return [b.x + b.width / 2, b.bottom] }
+          const [x, y] = middle(document.querySelector('.pulse'))
+          const names = [...document.querySelectorAll('.district-label')].map((e) => {
+            const [a, b] = middle(e); return [Math.hypot(a - x, b - y), e.textContent]
+          })
+          return names.sort((a, b) => a[0] - b[0]).slice(0, 2).map((n) => n[1])
+        }"""
+    )
+    assert "Shibei" in nearest
+    await pulse.click(force=True)
+    await page.locator(marked("map-popup")).get_by_role("link", name="See the case").click()
+    await expect(page.locator(marked("case-detail"))).to_be_visible()
