@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from yunnao.bootstrap.wiring import Platform
+from yunnao.infra import idempotency
 from yunnao.infra.consumers import Consumer, Event
 from yunnao.infra.jobs import Timer
 from yunnao.infra.postgres import Transaction, load_queries
@@ -29,6 +30,7 @@ def timers(platform: Platform) -> list[Timer]:
 
     async def prune(tx: Transaction) -> None:
         await tx.execute(INFRA_QUERIES["inbox_prune"])
+        await idempotency.prune(tx)
         await platform.identity.prune(tx)
 
     async def deadlines(tx: Transaction) -> None:

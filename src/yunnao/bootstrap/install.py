@@ -16,7 +16,7 @@ from yunnao.kernel.errors import Unavailable
 from yunnao.kernel.packs.city import CityPack
 from yunnao.kernel.packs.scene import ScenePack
 from yunnao.modules.identity.contracts import DemoAccount
-from yunnao.scenes import load_city, load_scenes, pack_digest
+from yunnao.scenes import load_city, load_scenes, pack_digest, with_requirements
 from yunnao.scenes.street_shapes import streets_path
 
 
@@ -55,6 +55,7 @@ async def install_packs(settings: Settings, city: Path | None, scenes: Sequence[
     """
     servers = await asyncio.to_thread(ensure_servers, settings)
     await migrate(servers.database_url)
+    scenes = await asyncio.to_thread(with_requirements, scenes)
     marks = await asyncio.to_thread(_marks, settings, city, scenes)
     async with Database(servers.database_url) as database, database.transaction() as tx:
         await packs.lock(tx)

@@ -48,7 +48,7 @@ CurrentPrincipal = Annotated[Principal, Depends(current_principal)]
 
 
 def problem(
-    request: Request, status: int, code: str, extra: dict[str, Any] | None = None, **params: Any
+    request: Request, status: int, code: str, extra: dict[str, Any] | None = None, /, **params: Any
 ) -> Any:
     """RFC 9457 problem details in the reader's language."""
     language = preferred_language(request.headers.get("accept-language"))

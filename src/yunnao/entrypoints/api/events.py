@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import orjson
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 
 from yunnao.infra.http import CurrentPrincipal
@@ -27,25 +27,26 @@ def present(body: dict[str, Any]) -> dict[str, Any]:
     return {key: merged[key] for key in SHOWN if merged.get(key) is not None}
 
 
-async def _frames(live: Live) -> AsyncIterator[bytes]:
+async def _frames(live: Live, after: str | None) -> AsyncIterator[bytes]:
     yield b"retry: 2000\n\n"
-    async for body in live.stream():
+    async for body in live.stream(after):
         if body is None:
             yield b": still here\n\n"
         else:
-            yield b"event: %s\ndata: %s\n\n" % (body["subject"].encode(), orjson.dumps(present(body)))
+            event, data = body["subject"].encode(), orjson.dumps(present(body))
+            yield b"id: %s\nevent: %s\ndata: %s\n\n" % (body["id"].encode(), event, data)
 
 
 def router(live: Live, identity: Identity) -> APIRouter:
     api = APIRouter(tags=["events"])
 
     @api.get("/events", response_class=StreamingResponse, summary="Live events (text/event-stream)")
-    async def events(principal: CurrentPrincipal) -> StreamingResponse:
+    async def events(principal: CurrentPrincipal, request: Request) -> StreamingResponse:
         identity.authorize(principal, "events:subscribe")
         if live.full:
             raise TooMany("too_many_streams")
         return StreamingResponse(
-            _frames(live),
+            _frames(live, request.headers.get("last-event-id")),
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )

@@ -40,7 +40,7 @@ async def simulated_citizen(platform: Platform) -> Principal:
     name = catalogue()["simulated_citizen"]
     async with platform.database.transaction() as tx:
         account = await platform.identity.ensure_service(tx, CITIZEN_ACCOUNT, name)
-    return Principal(account.id, CITIZEN_ACCOUNT, name, "system", frozenset({"citizen"}))
+    return Principal(account.id, CITIZEN_ACCOUNT, name, "person", frozenset({"citizen"}))
 
 
 class Citizens:
