@@ -1,10 +1,11 @@
 """A small city of sensors for tests: two products, their rules, and everything wired."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -239,3 +240,11 @@ async def worker_of(city: City) -> AsyncIterator[None]:
 def at(seconds: float, start: datetime = NOW) -> str:
     """ISO time, seconds after `start`."""
     return (start + timedelta(seconds=seconds)).isoformat()
+
+
+async def until(holds: Callable[[], Awaitable[bool]], patience_s: float = 30.0) -> None:
+    """Waits for what comes about in its own time."""
+    end = monotonic() + patience_s
+    while not await holds():
+        assert monotonic() < end, "it did not come about in time"
+        await asyncio.sleep(0.1)

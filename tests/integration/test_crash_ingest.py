@@ -16,16 +16,17 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
-from tests.integration.sensing_support import City, city_of
+from tests.integration.sensing_support import City, city_of, until
 
 from yunnao.infra.embedded.nats import EmbeddedNats, ensure_mqtt_stream, ensure_nats
 from yunnao.infra.gateway import Gateway
-from yunnao.modules.sensing.lanes import ensure_consumers
+from yunnao.modules.sensing.lanes import LOCK_CLASS_LANE, ensure_consumers
 
 MESSAGES = 50_000
 PUBLISHERS = 2
 DEVICES = 200
 PATIENCE_S = 80.0
+TAKEOVER_S = 15.0
 ROOT = Path(__file__).parents[2]
 
 
@@ -156,3 +157,32 @@ async def test_a_killed_nats_server_loses_and_doubles_nothing(
             server = await asyncio.to_thread(ensure_nats, servers_home, mqtt_port=port)
         acknowledged = await asyncio.to_thread(traffic.finish)
         await everything_is_there_once(city, acknowledged)
+
+
+async def test_the_lanes_of_a_killed_worker_are_taken_over_within_seconds(
+    city: City, nats_server: EmbeddedNats, database_url: str
+) -> None:
+    with (
+        worker(database_url, nats_server.url) as first,
+        worker(database_url, nats_server.url),
+        Gateway(nats_server.device) as gateway,
+    ):
+        await until(lambda: two_work(city))
+        time = city.clock.now().isoformat()
+        first.kill()
+        for device in range(DEVICES):
+            gateway.publish("level", f"C-{device}", {"level": 0.1, "t": time})
+        await until(lambda: all_spoke(city), TAKEOVER_S)
+
+
+async def two_work(city: City) -> bool:
+    """Whether two workers hold lanes."""
+    (row,) = await city.rows(
+        "SELECT count(DISTINCT pid) AS n FROM pg_locks WHERE locktype = 'advisory' AND classid = %s",
+        LOCK_CLASS_LANE,
+    )
+    return int(row["n"]) == 2
+
+
+async def all_spoke(city: City) -> bool:
+    return bool((await city.rows("SELECT count(*) = %s AS all FROM sensing.reading", DEVICES))[0]["all"])

@@ -1,15 +1,13 @@
 """The way from a publish over MQTT or HTTP to the database, through the durable stream."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable
 from datetime import UTC, datetime
-from time import monotonic
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from tests.integration import sensing_support
-from tests.integration.sensing_support import City, city_of, worker_of
+from tests.integration.sensing_support import City, city_of, until, worker_of
 
 from yunnao.infra.embedded.nats import EmbeddedNats, ensure_mqtt_stream
 from yunnao.infra.gateway import Gateway
@@ -35,13 +33,6 @@ async def city(database_url: str, nats_server: EmbeddedNats, nats_url: str) -> A
         await ensure_mqtt_stream(made.nervous.jetstream, nats_server.platform)
         await ensure_consumers(made.nervous)
         yield made
-
-
-async def until(holds: Callable[[], Awaitable[Any]]) -> None:
-    end = monotonic() + PATIENCE_S
-    while not await holds():
-        assert monotonic() < end, "it did not come about in time"
-        await asyncio.sleep(0.1)
 
 
 async def stored(city: City) -> int:
