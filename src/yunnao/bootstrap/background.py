@@ -39,5 +39,5 @@ def timers(platform: Platform) -> list[Timer]:
     return [
         Timer("cases.deadlines", "* * * * * */15", deadlines),
         Timer("identity.link_audit", "* * * * * */2", platform.identity.link_audit),
-        Timer("infra.prune", "17 3 * * * 0", prune),
+        Timer("infra.prune", "17 * * * * 0", prune),
     ]

@@ -12,11 +12,14 @@ from dataclasses import dataclass, field
 import httpx
 import structlog
 
+from yunnao.bootstrap import ensure_servers
 from yunnao.infra.settings import Settings
+from yunnao.kernel.errors import Unavailable
 
 STOP_WAIT_S = 20.0
 RESTART_DELAY_S = 1.0
 READY_POLL_S = 0.2
+SERVERS_CHECK_S = 3.0
 READY_TIMEOUT_S = 5.0
 
 log = structlog.get_logger()
@@ -41,6 +44,7 @@ class Supervisor:
 
     def __init__(self, children: Sequence[Child], settings: Settings, on_serving: Callable[[], None]) -> None:
         self._children = list(children)
+        self._settings = settings
         self._ready_url = f"http://{settings.host}:{settings.port}/readyz"
         self._metrics = settings.home / "metrics"
         self._on_serving = on_serving
@@ -53,9 +57,10 @@ class Supervisor:
             loop.add_signal_handler(number, self._stop.set)
         shutil.rmtree(self._metrics, ignore_errors=True)
         self._metrics.mkdir(mode=0o700, parents=True)
-        announce = asyncio.create_task(self._announce())
+        beside = [asyncio.create_task(self._announce()), asyncio.create_task(self._keep_servers())]
         await asyncio.gather(*(self._watch(child) for child in self._children))
-        announce.cancel()
+        for task in beside:
+            task.cancel()
 
     async def _announce(self) -> None:
         async with httpx.AsyncClient(timeout=READY_TIMEOUT_S, trust_env=False) as client:
@@ -65,6 +70,15 @@ class Supervisor:
                         break
                 await asyncio.sleep(READY_POLL_S)
         self._on_serving()
+
+    async def _keep_servers(self) -> None:
+        """Starts an embedded server again that died under the running city."""
+        while True:
+            await asyncio.sleep(SERVERS_CHECK_S)
+            try:
+                await asyncio.to_thread(ensure_servers, self._settings)
+            except Unavailable as error:
+                log.error("server_down", reason=str(error))
 
     async def _watch(self, child: Child) -> None:
         while not self._stop.is_set():

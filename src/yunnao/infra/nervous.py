@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import nats
+import structlog
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.api import StorageType, StreamConfig
@@ -19,6 +20,9 @@ EVENTS_AGE_MAX_S = 3 * 24 * 3600
 DUPLICATE_WINDOW_S = 120
 PUBLISH_TIMEOUT_S = 5.0
 PUBLISH_PENDING_MAX = 4_096
+PENDING_BYTES_MAX = 32 * 1024 * 1024
+
+log = structlog.get_logger()
 
 
 class Nervous:
@@ -38,7 +42,8 @@ class Nervous:
             max_reconnect_attempts=-1,
             reconnect_time_wait=0.5,
             connect_timeout=5,
-            pending_size=32 * 1024 * 1024,
+            pending_size=PENDING_BYTES_MAX,
+            error_cb=_tell,
         )
         # One context for the connection's life: confirmations come back on its own inbox.
         self._jetstream = self._client.jetstream(
@@ -101,6 +106,11 @@ class Nervous:
             await asyncio.wait_for(asyncio.gather(*futures), PUBLISH_TIMEOUT_S)
         except (TimeoutError, nats.errors.Error) as error:
             raise Unavailable("unavailable", part="NATS") from error
+
+
+async def _tell(error: Exception) -> None:
+    """One line an outage and not a traceback: the client connects again by itself."""
+    log.warning("nats_trouble", reason=repr(error))
 
 
 def _headers(message_id: str | None, trace: str | None) -> dict[str, Any] | None:
