@@ -13,7 +13,6 @@ import numpy as np
 import orjson
 import psycopg
 import structlog
-from nats.aio.msg import Msg
 
 from yunnao.infra.nervous import EVENTS_PREFIX, Nervous
 from yunnao.infra.postgres import Database, Transaction
@@ -23,7 +22,8 @@ from yunnao.kernel.ids import new_id
 from yunnao.kernel.time import Clock
 from yunnao.modules.sensing.facade import Sensing
 from yunnao.modules.sensing.intake import Heard, Messages, Stored
-from yunnao.modules.sensing.lanes import LaneLocks, LanePull, ensure_consumers
+from yunnao.modules.sensing.lanes import LaneLocks, ensure_consumers
+from yunnao.modules.sensing.pulling import Delivery, LanePull
 
 BATCH_ROWS_MAX = 20_000
 IDLE_S = 0.25
@@ -153,14 +153,14 @@ class IngestWorker:
     async def _store(self, locks: LaneLocks, pulls: Sequence[LanePull]) -> None:
         """One batch of the lanes' waiting messages: committed, then acknowledged."""
         heard = self._heard(pulls)
-        taken: list[tuple[LanePull, list[Msg]]] = []
+        taken: list[tuple[LanePull, list[Delivery]]] = []
         room = BATCH_ROWS_MAX
         for pull in pulls:
             part = pull.take(room)
             room -= len(part)
             if part:
                 taken.append((pull, part))
-        batch = _messages([message for _, part in taken for message in part])
+        batch = _messages([delivery for _, part in taken for delivery in part])
         began = perf_counter()
         with span("ingest batch", rows=len(batch)):
             stored = await self._take(batch, heard)
@@ -168,7 +168,7 @@ class IngestWorker:
         # messages along: then nothing is acknowledged, and the other stores the same once more.
         await locks.confirm()
         for pull, part in taken:
-            await pull.acknowledge(part[-1])
+            await pull.acknowledge(part)
         BATCH_SECONDS.observe(perf_counter() - began)
         READINGS_STORED.inc(stored.readings)
         for code, count in stored.refused.items():
@@ -226,13 +226,6 @@ class IngestWorker:
                 await pull.close()
 
 
-def _messages(found: Sequence[Msg]) -> Messages:
-    """Columns of stream messages. The arrival is in the reply subject: `$JS.ACK.` and, from the
-    right, pending, time (ns); with a domain three more tokens precede and one follows."""
-    arrival_us = np.fromiter((_arrival_ns(message.reply) // 1_000 for message in found), np.int64, len(found))
-    return Messages([m.subject for m in found], [m.data for m in found], arrival_us)
-
-
-def _arrival_ns(reply: str) -> int:
-    tokens = reply.split(".")
-    return int(tokens[7] if len(tokens) == 9 else tokens[9])
+def _messages(found: Sequence[Delivery]) -> Messages:
+    arrival_us = np.fromiter((delivery.arrival_ns // 1_000 for delivery in found), np.int64, len(found))
+    return Messages([d.message.subject for d in found], [d.message.data for d in found], arrival_us)

@@ -1,34 +1,21 @@
-"""Lanes of the intake: which worker reads which, and how the messages of one lane are pulled.
+"""Lanes of the intake, and which worker reads which.
 
 A lane is a partition of the stream of device messages, or the lane of strays, whose topics name
 no product and device. One durable consumer stands for each; one worker at a time reads it, since
 ack-all would acknowledge another's messages.
 """
 
-import asyncio
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from time import monotonic
-
-import orjson
-from nats.aio.msg import Msg
-from nats.aio.subscription import Subscription
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from yunnao.infra.nats_subjects import MQTT_STREAM, PARTITIONS, STRAY_FILTER, partition_filter
 from yunnao.infra.nervous import Nervous
 from yunnao.infra.postgres import Transaction
-from yunnao.kernel.errors import Unavailable
 
 LANES = PARTITIONS + 1
 STRAYS = PARTITIONS
 ACK_WAIT_S = 8.0
 """After it a dead worker's messages are delivered again; whoever takes over waits as long."""
 ACK_PENDING_MAX = 200_000
-PULL_ROWS_MAX = 5_000
-PULL_EXPIRES_S = 5.0
-PULL_GRACE_S = 2.0
-"""A pull unanswered for so long after its end was lost with its server."""
 LOCK_CLASS_WORKER = 7_201_010
 LOCK_CLASS_LANE = 7_201_011
 
@@ -122,91 +109,3 @@ class LaneLocks:
         )
         row = await cursor.fetchone()
         return bool(row and row["answer"])
-
-
-@dataclass
-class LanePull:
-    """Pulls one lane: keeps one request open, so that messages come while a batch is stored."""
-
-    lane: int
-    nervous: Nervous
-    arrived: asyncio.Event
-    messages: list[Msg] = field(default_factory=list)
-    _subscription: Subscription | None = None
-    _wanted: int = 0
-    _until: float = 0.0
-    _not_before: float = 0.0
-    _connection: int = 0
-    _broken: bool = False
-
-    async def open(self) -> None:
-        """Waits out what a former reader has not acknowledged, so that it comes first and in order."""
-        info = await self.nervous.jetstream.consumer_info(MQTT_STREAM, durable(self.lane))
-        if info.num_ack_pending:
-            left = ACK_WAIT_S
-            if info.delivered is not None and info.delivered.last_active is not None:
-                ends = info.delivered.last_active + timedelta(seconds=ACK_WAIT_S)
-                left = min(max((ends - datetime.now(UTC)).total_seconds(), 0.0), ACK_WAIT_S)
-            self._not_before = monotonic() + left + 0.1
-        self._subscription = await self.nervous.client.subscribe(
-            self.nervous.client.new_inbox(), cb=self._receive, pending_msgs_limit=-1, pending_bytes_limit=-1
-        )
-
-    async def close(self) -> None:
-        if self._subscription is not None:
-            await self._subscription.unsubscribe()
-            self._subscription = None
-
-    async def pull(self) -> None:
-        """Asks for more, unless a request is open or enough is waiting.
-
-        Raises Unavailable where the consumer is gone, so that it is made anew.
-        """
-        if self._broken:
-            raise Unavailable("unavailable", part="JetStream")
-        now = monotonic()
-        if self._subscription is None or now < self._not_before or len(self.messages) >= PULL_ROWS_MAX:
-            return
-        if self.listening:
-            return
-        self._wanted = PULL_ROWS_MAX
-        self._until = now + PULL_EXPIRES_S + PULL_GRACE_S
-        self._connection = self._connections()
-        await self.nervous.client.publish(
-            f"$JS.API.CONSUMER.MSG.NEXT.{MQTT_STREAM}.{durable(self.lane)}",
-            orjson.dumps({"batch": PULL_ROWS_MAX, "expires": int(PULL_EXPIRES_S * 1e9)}),
-            reply=self._subscription.subject,
-        )
-
-    @property
-    def listening(self) -> bool:
-        """A request is open on a living connection: whatever arrives in the stream comes at once."""
-        return (
-            self._wanted > 0
-            and monotonic() < self._until
-            and self.nervous.connected
-            and self._connection == self._connections()
-        )
-
-    def _connections(self) -> int:
-        """Which connection this is: a request ends with the connection that it was sent on."""
-        return int(self.nervous.client.stats["reconnects"])
-
-    async def _receive(self, message: Msg) -> None:
-        if message.reply:
-            self.messages.append(message)
-            self._wanted -= 1
-            self.arrived.set()
-            return
-        # A status ends the request. Expired or empty, the next round asks again.
-        self._wanted = 0
-        status = (message.headers or {}).get("Status")
-        self._broken = self._broken or status not in {"404", "408"}
-
-    def take(self, rows_max: int) -> list[Msg]:
-        taken, self.messages = self.messages[:rows_max], self.messages[rows_max:]
-        return taken
-
-    async def acknowledge(self, last: Msg) -> None:
-        """Acknowledges `last` and all before it."""
-        await self.nervous.client.publish(last.reply, b"+ACK")

@@ -1,0 +1,165 @@
+"""Pulling one lane: in order, without a gap, so that acknowledging the last means all before it.
+
+Ack-all goes by the sequence in the stream: it would also acknowledge an earlier message that was
+delivered to a worker now dead, or lost with a broken connection, and is not stored. So a reader
+begins by waiting until everything of that kind has come again, and starts anew when the
+deliveries that it counts show a gap.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from time import monotonic
+
+import orjson
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+
+from yunnao.infra.nats_subjects import MQTT_STREAM
+from yunnao.infra.nervous import Nervous
+from yunnao.kernel.errors import Unavailable
+from yunnao.modules.sensing.lanes import ACK_WAIT_S, durable
+
+PULL_ROWS_MAX = 5_000
+PULL_EXPIRES_S = 5.0
+PULL_GRACE_S = 2.0
+"""A pull unanswered for so long after its end was lost with its server."""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A message of the stream: its place there, which delivery of the consumer it is, its arrival."""
+
+    message: Msg
+    sequence: int
+    number: int
+    arrival_ns: int
+
+    @classmethod
+    def of(cls, message: Msg) -> "Delivery":
+        """Reads the reply subject: `$JS.ACK`, [domain, account,] stream, consumer, deliveries,
+        stream sequence, consumer sequence, time, pending [, random]."""
+        tokens = message.reply.split(".")
+        first = 5 if len(tokens) == 9 else 7
+        return cls(message, int(tokens[first]), int(tokens[first + 1]), int(tokens[first + 2]))
+
+
+@dataclass
+class LanePull:
+    """Keeps one request open, so that messages come while a batch is stored."""
+
+    lane: int
+    nervous: Nervous
+    arrived: asyncio.Event
+    messages: list[Delivery] = field(default_factory=list)
+    _subscription: Subscription | None = None
+    _wanted: int = 0
+    _until: float = 0.0
+    _not_before: float = 0.0
+    _connection: int = 0
+    _broken: bool = False
+    _next_number: int = 1
+    # What a former reader left: `_left` messages up to `_left_until` in the stream. Until they have
+    # come, everything is held back.
+    _left: int = 0
+    _left_until: int = 0
+    _left_by: float = 0.0
+    _come: set[int] = field(default_factory=set)
+    _held: list[Delivery] = field(default_factory=list)
+
+    async def open(self) -> None:
+        info = await self.nervous.jetstream.consumer_info(MQTT_STREAM, durable(self.lane))
+        delivered = info.delivered
+        self._next_number = delivered.consumer_seq + 1 if delivered is not None else 1
+        self._left = info.num_ack_pending or 0
+        if self._left and delivered is not None:
+            wait_s = ACK_WAIT_S
+            if delivered.last_active is not None:
+                ends = delivered.last_active + timedelta(seconds=ACK_WAIT_S)
+                wait_s = min(max((ends - datetime.now(UTC)).total_seconds(), 0.0), ACK_WAIT_S)
+            self._left_until = delivered.stream_seq
+            self._not_before = monotonic() + wait_s
+            self._left_by = self._not_before + ACK_WAIT_S + PULL_EXPIRES_S
+        self._subscription = await self.nervous.client.subscribe(
+            self.nervous.client.new_inbox(), cb=self._receive, pending_msgs_limit=-1, pending_bytes_limit=-1
+        )
+
+    async def close(self) -> None:
+        if self._subscription is not None:
+            await self._subscription.unsubscribe()
+            self._subscription = None
+
+    async def pull(self) -> None:
+        """Asks for more, unless a request is open or enough is waiting.
+
+        Raises Unavailable where the lane must be opened anew: its consumer is gone, deliveries have
+        a gap, or what a former reader left does not come.
+        """
+        now = monotonic()
+        if self._broken or (self._left and now > self._left_by):
+            raise Unavailable("unavailable", part="JetStream")
+        if self._subscription is None or now < self._not_before or len(self.messages) >= PULL_ROWS_MAX:
+            return
+        if self.listening:
+            return
+        self._wanted = PULL_ROWS_MAX
+        self._until = now + PULL_EXPIRES_S + PULL_GRACE_S
+        self._connection = self._connections()
+        await self.nervous.client.publish(
+            f"$JS.API.CONSUMER.MSG.NEXT.{MQTT_STREAM}.{durable(self.lane)}",
+            orjson.dumps({"batch": PULL_ROWS_MAX, "expires": int(PULL_EXPIRES_S * 1e9)}),
+            reply=self._subscription.subject,
+        )
+
+    @property
+    def listening(self) -> bool:
+        """A request is open on a living connection: whatever arrives in the stream comes at once."""
+        return (
+            self._wanted > 0
+            and monotonic() < self._until
+            and self.nervous.connected
+            and self._connection == self._connections()
+        )
+
+    def take(self, rows_max: int) -> list[Delivery]:
+        taken, self.messages = self.messages[:rows_max], self.messages[rows_max:]
+        return taken
+
+    async def acknowledge(self, part: list[Delivery]) -> None:
+        """Acknowledges `part`, the next that were taken, and all before it."""
+        last = max(part, key=lambda delivery: delivery.sequence)
+        await self.nervous.client.publish(last.message.reply, b"+ACK")
+
+    def _connections(self) -> int:
+        """Which connection this is: a request ends with the connection that it was sent on."""
+        return int(self.nervous.client.stats["reconnects"])
+
+    async def _receive(self, message: Msg) -> None:
+        if not message.reply:
+            # A status ends the request. Expired or empty, the next round asks again.
+            self._wanted = 0
+            status = (message.headers or {}).get("Status")
+            self._broken = self._broken or status not in {"404", "408"}
+            return
+        delivery = Delivery.of(message)
+        if self._broken or delivery.number != self._next_number:
+            self._broken = True
+            return
+        self._next_number += 1
+        self._wanted -= 1
+        if self._left:
+            self._hold(delivery)
+        else:
+            self.messages.append(delivery)
+        if self.messages:
+            self.arrived.set()
+
+    def _hold(self, delivery: Delivery) -> None:
+        """Lets everything go, in the stream's order, once the last of what was left has come."""
+        self._held.append(delivery)
+        if delivery.sequence > self._left_until:
+            return
+        self._come.add(delivery.sequence)
+        if len(self._come) >= self._left:
+            self.messages = sorted(self._held, key=lambda held: held.sequence)
+            self._held, self._left = [], 0
