@@ -1,9 +1,12 @@
 """What leaders, officers and citizens do in the browser, against a running city."""
 
+import asyncio
 import io
 import re
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -27,6 +30,16 @@ def a_photo() -> dict[str, Any]:
     raw = io.BytesIO()
     Image.effect_noise((2600, 1700), 40).convert("RGB").save(raw, "JPEG")
     return {"name": "cover.jpg", "mimeType": "image/jpeg", "buffer": raw.getvalue()}
+
+
+async def until(holds: Callable[[], object], patience_s: float = 30) -> bool:
+    """Whether `holds` came true in time."""
+    deadline = monotonic() + patience_s
+    while not holds():
+        if monotonic() > deadline:
+            return False
+        await asyncio.sleep(0.5)
+    return True
 
 
 async def fits(page: Page) -> bool:
@@ -301,6 +314,7 @@ async def test_an_alarm_stands_on_the_map_at_its_place_and_opens_its_case(consol
         answer = steward.post("/readings", json={"readings": readings})
         assert answer.status_code == 202, answer.text
         assert answer.json()["rejected"] == []
+        assert await until(lambda: steward.get("/alarms?state=open").json()["items"]), "no alarm opened"
     page = await console.signed_in("leader", "/cockpit", size=WALL, language="en")
     pulse = page.locator(".pulse").first
     await expect(pulse).to_be_visible()

@@ -85,13 +85,5 @@ export const useLive = defineStore('live', () => {
       if (watchers === 0) close()
     }
   }
-  /** What happened shortly before the watching began, so that the list does not start empty. */
-  function recall(earlier: LiveEvent[]): void {
-    const what = (event: LiveEvent): string => `${event.subject} ${event.alarm_id ?? event.case_id}`
-    const known = new Set(events.value.map(what))
-    events.value = [...events.value, ...earlier.filter((event) => !known.has(what(event)))]
-      .sort((a, b) => b.time.localeCompare(a.time))
-      .slice(0, events_kept_max)
-  }
-  return { events, connected, lost, watch, recall }
+  return { events, connected, lost, watch }
 })
