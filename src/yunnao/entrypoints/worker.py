@@ -1,13 +1,17 @@
 """The worker role: the relay, consumers of events, jobs and timers."""
 
 import asyncio
+from contextlib import suppress
 
 import structlog
+from procrastinate import App
 
 from yunnao.bootstrap import Platform, consumers, timers
 from yunnao.infra.consumers import ConsumerRunner
 from yunnao.infra.jobs import CONCURRENCY_MAX, jobs_app
 from yunnao.infra.relay import Relay
+
+JOBS_RETRY_S = 1.0
 
 log = structlog.get_logger()
 
@@ -22,16 +26,30 @@ async def run(platform: Platform, stop: asyncio.Event) -> None:
 
 
 async def _run_jobs(platform: Platform, stop: asyncio.Event) -> None:
-    app = jobs_app(platform.database, timers(platform))
-    async with app.open_async():
-        jobs = asyncio.create_task(
-            app.run_worker_async(
-                concurrency=CONCURRENCY_MAX,
-                install_signal_handlers=False,
-                delete_jobs="successful",
-                fetch_job_polling_interval=1.0,
-            )
+    """Runs jobs until `stop`; begins anew where the database went away under them."""
+    while not stop.is_set():
+        try:
+            async with jobs_app(platform.database, timers(platform)).open_async() as app:
+                await _run_worker(app, stop)
+        except Exception as error:
+            log.warning("jobs_wait", reason=repr(error))
+        if not stop.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), JOBS_RETRY_S)
+
+
+async def _run_worker(app: App, stop: asyncio.Event) -> None:
+    working = asyncio.create_task(
+        app.run_worker_async(
+            concurrency=CONCURRENCY_MAX,
+            install_signal_handlers=False,
+            delete_jobs="successful",
+            fetch_job_polling_interval=1.0,
         )
-        await stop.wait()
-        jobs.cancel()
-        await asyncio.gather(jobs, return_exceptions=True)
+    )
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not working.done():
+        working.cancel()
+    await asyncio.gather(working, stopping, return_exceptions=True)
