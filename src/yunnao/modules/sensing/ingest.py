@@ -182,7 +182,7 @@ class IngestWorker:
     def _heard(self, pulls: Sequence[LanePull]) -> Heard:
         """What will have been read of these lanes once the next batch is stored."""
         all_taken = self._waiting() <= BATCH_ROWS_MAX
-        lanes = [pull.lane for pull in pulls if pull.listening and all_taken]
+        lanes = [pull.lane for pull in pulls if pull.current and all_taken]
         return Heard(min(pull.lane for pull in pulls), lanes, self._clock.now())
 
     async def _take(self, batch: Messages, heard: Heard) -> Stored:

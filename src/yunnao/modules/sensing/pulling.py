@@ -121,6 +121,11 @@ class LanePull:
             and self._connection == self._connections()
         )
 
+    @property
+    def current(self) -> bool:
+        """Whatever arrived in the stream has been received, and waits in `messages` at most."""
+        return self.listening and not self._left
+
     def take(self, rows_max: int) -> list[Delivery]:
         taken, self.messages = self.messages[:rows_max], self.messages[rows_max:]
         return taken
