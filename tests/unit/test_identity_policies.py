@@ -40,7 +40,7 @@ ANYWHERE = {
     "department_staff": PERSON | OPEN | {"events:subscribe", "case:create"},
     "field_worker": PERSON | OPEN | {"events:subscribe", "case:create"},
     "leader": PERSON | OPEN | {"events:subscribe", "case:list", "case:read", "photo:read"},
-    "data_steward": PERSON | OPEN | {"sensing:ingest"},
+    "data_steward": PERSON | OPEN | {"sensing:ingest", "device:register"},
     "administrator": PERSON
     | {
         "overview:read", "account:list", "account:manage", "audit:read", "deadletter:read",

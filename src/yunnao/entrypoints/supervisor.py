@@ -16,6 +16,8 @@ from yunnao.bootstrap import ensure_servers
 from yunnao.infra.settings import Settings
 from yunnao.kernel.errors import Unavailable
 
+PARENT_VARIABLE = "YUNNAO_PARENT"
+"""Tells a role the process whose death it must not outlive."""
 STOP_WAIT_S = 20.0
 RESTART_DELAY_S = 1.0
 READY_POLL_S = 0.2
@@ -82,8 +84,7 @@ class Supervisor:
 
     async def _watch(self, child: Child) -> None:
         while not self._stop.is_set():
-            # The roles put their metrics into one folder, and the API tells them all.
-            await child.start({**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(self._metrics)})
+            await child.start(self._environment())
             assert child.process is not None
             ended = asyncio.create_task(child.process.wait())
             stopped = asyncio.create_task(self._stop.wait())
@@ -94,6 +95,14 @@ class Supervisor:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._stop.wait(), RESTART_DELAY_S)
         await self._end(child)
+
+    def _environment(self) -> dict[str, str]:
+        """The roles put their metrics into one folder, and the API tells them all."""
+        return {
+            **os.environ,
+            "PROMETHEUS_MULTIPROC_DIR": str(self._metrics),
+            PARENT_VARIABLE: str(os.getpid()),
+        }
 
     async def _end(self, child: Child) -> None:
         process = child.process

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import APIRouter, FastAPI
+from fastapi_offline import FastAPIOffline
 
 from yunnao.bootstrap import Platform, Servers, assemble, open_platform
 from yunnao.entrypoints.api import console, events, health, overview
@@ -30,10 +31,11 @@ API_PREFIX = "/api/v1"
 def build(platform: Platform, live: Live) -> FastAPI:
     """The application over an open platform."""
     release = version("yunnao")
-    app = FastAPI(
+    app = FastAPIOffline(
         title="Yunnao 云脑",
         version=release,
         docs_url="/api/docs",
+        static_url="/api/docs-static",
         redoc_url=None,
         openapi_url="/api/openapi.json",
     )

@@ -22,7 +22,7 @@ SHOWN = (
 def present(body: dict[str, Any]) -> dict[str, Any]:
     """An event as screens read it."""
     data = body["data"]
-    title = data.get("title") or data.get("message") or {"zh": body["subject"], "en": body["subject"]}
+    title = data.get("title") or data.get("message")
     merged = {**data, "id": body["id"], "time": body["time"], "subject": body["subject"], "title": title}
     return {key: merged[key] for key in SHOWN if merged.get(key) is not None}
 

@@ -12,6 +12,7 @@ from yunnao.entrypoints.cli import (
     city,
     deadletter,
     demo,
+    device,
     dispatch,
     doctor,
     replay_readings,
@@ -43,6 +44,7 @@ for command in (
     account,
     audit,
     deadletter,
+    device,
     bench,
 ):
     command.register(app)

@@ -75,7 +75,7 @@ async def open_case(
         "status": step.status,
         "category": found.category,
         "department": found.department if found.automatic else None,
-        "title": domain.title_of(new.text),
+        "title": _title(snapshot, new, found.category),
         "text": new.text,
         "address": new.address,
         "lon": lon,
@@ -169,6 +169,14 @@ def _place(parts: Parts, lon: float | None, lat: float | None) -> Place:
         return Place()
     found = parts.geography.resolve(lon, lat)
     return Place(found.district.code if found.district else None, found.street.code if found.street else None)
+
+
+def _title(snapshot: Snapshot, new: NewCase, category: str | None) -> str:
+    """What happened and where, of an alarm; else the text's first sentence."""
+    node = snapshot.categories.get(category or "")
+    if new.source == "alarm" and node and new.address:
+        return domain.title_of(f"{node.name.zh} · {new.address}")
+    return domain.title_of(new.text)
 
 
 async def _number(tx: Transaction, parts: Parts, snapshot: Snapshot) -> str:
