@@ -6,16 +6,49 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter
+from pydantic import BaseModel, Field
 
 from yunnao.bootstrap import Platform
 from yunnao.infra.http import CurrentPrincipal, Tx
-from yunnao.kernel.text import Text
+from yunnao.kernel.text import Language, Text
+from yunnao.modules.cases.http_models import CaseCounts, CasesOverview
+
+
+class CityView(BaseModel):
+    city: str
+    code: str
+    name: Text
+    centre: tuple[float, float] = Field(description="Longitude, latitude, WGS 84.")
+    bounds: tuple[float, float, float, float] = Field(description="West, south, east, north.")
+    time_zone: str
+    languages: list[Language]
+
+
+class Meta(BaseModel):
+    name: Text
+    city: CityView
+    version: str
+    demo: bool
+    synthetic: bool = Field(description="True where the data is made up, which screens must say.")
+
+
+class Counts(CaseCounts):
+    devices: int
+    online: int
+    readings_today: int
+    readings_per_s: float
+    alarms_open: int
+
+
+class Overview(CasesOverview):
+    time: datetime
+    counts: Counts
 
 
 def router(platform: Platform, version: str) -> APIRouter:
     api = APIRouter(tags=["overview"])
 
-    @api.get("/meta", summary="What this city is")
+    @api.get("/meta", response_model=Meta, summary="What this city is")
     async def meta() -> dict[str, Any]:
         city = platform.city.manifest
         return {
@@ -34,7 +67,7 @@ def router(platform: Platform, version: str) -> APIRouter:
             "synthetic": platform.settings.demo,
         }
 
-    @api.get("/overview", summary="Counts of readings, alarms and cases")
+    @api.get("/overview", response_model=Overview, summary="Counts of readings, alarms and cases")
     async def overview(tx: Tx, principal: CurrentPrincipal) -> dict[str, Any]:
         platform.identity.authorize(principal, "overview:read")
         cases = await platform.cases.overview(tx)

@@ -12,10 +12,13 @@ from yunnao.infra.pages import Limit, decode_cursor, encode_cursor
 from yunnao.kernel.errors import InvalidInput
 from yunnao.kernel.principal import Principal
 from yunnao.modules.cases import domain, reports
+from yunnao.modules.cases import http_models as models
 from yunnao.modules.cases.contracts import ActionData, CaseFilter, NewCase, Reporter
 from yunnao.modules.cases.facade import Cases
 from yunnao.modules.cases.figures import statuses
 from yunnao.modules.identity.facade import Identity
+
+Shown = models.CaseDetail | models.CaseReceipt
 
 IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key")]
 
@@ -72,7 +75,7 @@ def address_of(request: Request) -> str:
 
 
 def _add_lists(api: APIRouter, cases: Cases) -> None:
-    @api.get("/cases", summary="Cases that you may see, newest first")
+    @api.get("/cases", response_model=models.CasePage, summary="Cases that you may see, newest first")
     async def page(
         tx: Tx,
         principal: CurrentPrincipal,
@@ -93,17 +96,17 @@ def _add_lists(api: APIRouter, cases: Cases) -> None:
         items, following = await cases.page(tx, wanted, principal, limit, _before(cursor))
         return {"items": items, "next": encode_cursor(str(following)) if following else None}
 
-    @api.get("/cases/map", summary="Cases as GeoJSON points")
+    @api.get("/cases/map", response_model=models.CaseMap, summary="Cases as GeoJSON points")
     async def points(tx: Tx, principal: CurrentPrincipal, status: str = "open") -> dict[str, Any]:
         return await cases.map(tx, _known(statuses(status)), principal)
 
-    @api.get("/categories", summary="The tree of categories")
+    @api.get("/categories", response_model=models.CategoryList, summary="The tree of categories")
     async def categories(tx: Tx) -> dict[str, Any]:
         return {"items": await cases.categories(tx)}
 
 
 def _add_cases(api: APIRouter, cases: Cases, identity: Identity) -> None:
-    @api.post("/cases", status_code=201, summary="Open a case")
+    @api.post("/cases", status_code=201, response_model=Shown, summary="Open a case")
     async def open_case(
         request: Request, tx: Tx, principal: CurrentPrincipal, body: CaseBody, key: IdempotencyKey = None
     ) -> dict[str, Any]:
@@ -118,19 +121,25 @@ def _add_cases(api: APIRouter, cases: Cases, identity: Identity) -> None:
             await remembered.keep(case_id)
         return await cases.opened(tx, UUID(case_id), principal)
 
-    @api.get("/cases/{case_id}", summary="One case")
+    @api.get("/cases/{case_id}", response_model=models.CaseDetail, summary="One case")
     async def get(tx: Tx, principal: CurrentPrincipal, case_id: UUID) -> dict[str, Any]:
         return await cases.get(tx, case_id, principal)
 
-    @api.get("/cases/{case_id}/timeline", summary="Everything that happened to a case")
+    @api.get(
+        "/cases/{case_id}/timeline",
+        response_model=models.CaseTimeline,
+        summary="Everything that happened to a case",
+    )
     async def timeline(tx: Tx, principal: CurrentPrincipal, case_id: UUID) -> dict[str, Any]:
         return {"items": await cases.timeline(tx, case_id, principal)}
 
-    @api.get("/cases/{case_id}/flow", summary="The case's flow and where it stands")
+    @api.get(
+        "/cases/{case_id}/flow", response_model=models.CaseFlow, summary="The case's flow and where it stands"
+    )
     async def flow(tx: Tx, principal: CurrentPrincipal, case_id: UUID) -> dict[str, Any]:
         return await cases.flow(tx, case_id, principal)
 
-    @api.post("/cases/{case_id}/actions/{action}", summary="Act on a case")
+    @api.post("/cases/{case_id}/actions/{action}", response_model=Shown, summary="Act on a case")
     async def act(
         tx: Tx, principal: CurrentPrincipal, case_id: UUID, action: str, body: ActionBody
     ) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from yunnao.infra.http import CurrentPrincipal, Tx
 from yunnao.infra.idempotency import Remembered, seal, unseal
+from yunnao.modules.cases import http_models as models
 from yunnao.modules.cases.contracts import NewCase, Reporter
 from yunnao.modules.cases.facade import Cases
 from yunnao.modules.cases.limits import (
@@ -72,7 +73,7 @@ def _address(request: Request) -> str:
 
 
 def _add_reports(api: APIRouter, cases: Cases, identity: Identity, limits: Limits) -> None:
-    @api.post("/reports", status_code=201, summary="Report a problem")
+    @api.post("/reports", status_code=201, response_model=models.ReportReceipt, summary="Report a problem")
     async def report(
         request: Request,
         tx: Tx,
@@ -103,31 +104,44 @@ def _add_reports(api: APIRouter, cases: Cases, identity: Identity, limits: Limit
             await remembered.keep({**answer, "tracking_code": seal(opened.tracking_code, key)})
         return {**answer, "tracking_code": opened.tracking_code}
 
-    @api.get("/reports", summary="What you reported yourself")
+    @api.get("/reports", response_model=models.OwnReports, summary="What you reported yourself")
     async def own(tx: Tx, principal: CurrentPrincipal) -> dict[str, Any]:
         return {"items": await cases.own(tx, principal), "next": None}
 
-    @api.get("/reports/near", summary="What was reported nearby, without personal data")
+    @api.get(
+        "/reports/near",
+        response_model=models.NearReports,
+        summary="What was reported nearby, without personal data",
+    )
     async def near(request: Request, tx: Tx, lon: float, lat: float) -> dict[str, Any]:
         limits.lookups.take(_address(request))
         return {"items": await cases.near(tx, lon, lat), "next": None}
 
 
 def _add_tracking(api: APIRouter, cases: Cases, limits: Limits) -> None:
-    @api.get("/reports/{tracking_code}", summary="Track a report")
+    @api.get("/reports/{tracking_code}", response_model=models.TrackedReport, summary="Track a report")
     async def track(request: Request, response: Response, tx: Tx, tracking_code: str) -> dict[str, Any]:
         limits.lookups.take(_address(request))
         response.headers["Referrer-Policy"] = "no-referrer"
         return await cases.tracked(tx, tracking_code)
 
-    @api.post("/reports/{tracking_code}/rating", summary="Rate how a report was handled")
+    @api.post(
+        "/reports/{tracking_code}/rating",
+        response_model=models.TrackedReport,
+        summary="Rate how a report was handled",
+    )
     async def rate(
         request: Request, tx: Tx, principal: CurrentPrincipal, tracking_code: str, body: RatingBody
     ) -> dict[str, Any]:
         limits.lookups.take(_address(request))
         return await cases.rate(tx, tracking_code, body.score, body.comment, principal)
 
-    @api.get("/reports/{tracking_code}/photos/{photo_id}", summary="A photo of a tracked report")
+    @api.get(
+        "/reports/{tracking_code}/photos/{photo_id}",
+        response_class=Response,
+        responses=models.PICTURE,
+        summary="A photo of a tracked report",
+    )
     async def photo(
         request: Request,
         tx: Tx,
@@ -144,7 +158,12 @@ def _add_tracking(api: APIRouter, cases: Cases, limits: Limits) -> None:
 
 
 def _add_photos(api: APIRouter, cases: Cases, limits: Limits) -> None:
-    @api.post("/photos", status_code=201, summary="Send a photo (JPEG, PNG or WebP)")
+    @api.post(
+        "/photos",
+        status_code=201,
+        response_model=models.SentPhoto,
+        summary="Send a photo (JPEG, PNG or WebP)",
+    )
     async def send(request: Request, tx: Tx, principal: CurrentPrincipal, file: UploadFile) -> dict[str, Any]:
         if principal.id is None:
             limits.photos.take(_address(request))
@@ -158,7 +177,12 @@ def _add_photos(api: APIRouter, cases: Cases, limits: Limits) -> None:
             "lat": photo.lat,
         }
 
-    @api.get("/photos/{photo_id}", summary="A photo of a case that you may see")
+    @api.get(
+        "/photos/{photo_id}",
+        response_class=Response,
+        responses=models.PICTURE,
+        summary="A photo of a case that you may see",
+    )
     async def read(
         tx: Tx, principal: CurrentPrincipal, photo_id: UUID, size: Literal["full", "thumb"] = "full"
     ) -> Response:
