@@ -123,3 +123,16 @@ def test_every_error_raised_has_a_sentence() -> None:
             codes[code] = str(file.relative_to(ROOT))
     missing = {code: where for code, where in codes.items() if code not in catalogue()}
     assert not missing
+
+
+def test_modules_meet_only_through_facades_and_contracts() -> None:
+    shared = {"facade", "contracts"}
+    found: list[str] = []
+    for file in SOURCES:
+        inside = re.search(r"src/yunnao/modules/(\w+)/", file.as_posix())
+        for module, room in re.findall(
+            r"^\s*from yunnao\.modules\.(\w+)(?:\.(\w+))?", file.read_text(), re.MULTILINE
+        ):
+            if inside and module != inside.group(1) and room not in shared:
+                found.append(f"{file.relative_to(ROOT)}: {module}.{room}")
+    assert not found
