@@ -25,11 +25,11 @@ class Check:
 
 
 def checks() -> list[Check]:
-    """Every check, the slow ones first."""
+    """Every check, the slow ones first. The console's size is that of its last build, where there is one."""
     npm = npm_command()
     assert npm is not None
     yunnao = str(BIN / "yunnao")
-    return [
+    everything = [
         Check("types", [str(BIN / "mypy"), "--no-error-summary"]),
         Check("console types", [*npm, "run", "--silent", "check"], WEB, npm_environment(npm)),
         Check("scenes", [yunnao, "scene", "check"]),
@@ -40,6 +40,10 @@ def checks() -> list[Check]:
         Check("lint", [str(BIN / "ruff"), "check", "--quiet", "."]),
         Check("format", [str(BIN / "ruff"), "format", "--check", "--quiet", "."]),
     ]
+    if (WEB / "dist" / ".vite" / "manifest.json").is_file():
+        size = [*npm, "run", "--silent", "size"]
+        everything.append(Check("console size", size, WEB, npm_environment(npm)))
+    return everything
 
 
 def run(check: Check) -> tuple[Check, bool, str, float]:

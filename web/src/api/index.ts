@@ -13,7 +13,7 @@ export const api = {
   accounts: (query: Query = {}) => http.get<t.Page<t.AccountRow>>('/accounts', query),
   audit: (query: Query) => http.get<t.Page<t.AuditEntry>>('/audit', query),
   tokens: () => http.get<t.Page<t.Token>>('/tokens'),
-  createToken: (name: string, expires_in_days: number) => http.post<t.Token>('/tokens', { name, expires_in_days }),
+  createToken: (name: string, expires_in_days: number) => http.post<t.TokenMade>('/tokens', { name, expires_in_days }),
   deleteToken: (id: string) => http.delete(`/tokens/${id}`),
   deadLetters: (query: Query) => http.get<t.Page<t.DeadLetter>>('/dead-letters', query),
   replayDeadLetter: (id: string) => http.post<unknown>(`/dead-letters/${id}/replay`),
@@ -44,9 +44,9 @@ export const api = {
   timeline: (id: string) => http.get<t.Page<t.TimelineItem>>(`/cases/${id}/timeline`),
   flow: (id: string) => http.get<t.Flow>(`/cases/${id}/flow`),
   act: (id: string, action: string, input: t.ActionInput) =>
-    http.post<t.CaseDetail>(`/cases/${id}/actions/${action}`, input),
+    http.post<t.CaseDetail | t.CaseReceipt>(`/cases/${id}/actions/${action}`, input),
   openCase: (input: t.CaseInput, key: string) =>
-    http.post<t.CaseDetail>('/cases', input, { 'Idempotency-Key': key }),
+    http.post<t.CaseDetail | t.CaseReceipt>('/cases', input, { 'Idempotency-Key': key }),
   casesMap: (query: Query) => http.get<FeatureCollection<Point, t.CasePoint>>('/cases/map', query),
   overview: () => http.get<t.Overview>('/overview'),
 

@@ -1,12 +1,19 @@
-/** The shapes of /api/v1, as the HTTP contract states them. Times are ISO 8601 UTC. */
+/**
+ * The names that the console uses for what the API tells, taken from its description (openapi.d.ts,
+ * which `npm run types` generates). Written by hand is only what the description leaves open.
+ * Times are ISO 8601 UTC.
+ */
+import type { components } from './openapi'
+
+type Schemas = components['schemas']
+/** A schema with some fields told more closely; what does not fit the schema does not compile. */
+type Narrow<T, N extends { [K in keyof N]: K extends keyof T ? T[K] : never }> = Omit<T, keyof N> & N
 
 /** A text that a person reads. */
-export interface Text {
-  zh: string
-  en: string
-}
+export type Text = Schemas['Text']
 export type Words = Text | string | null | undefined
 
+/** What every list has in common. */
 export interface Page<T> {
   items: T[]
   next?: string | null
@@ -22,165 +29,35 @@ export type Role =
   | 'data_steward'
   | 'administrator'
 
-export interface Named {
-  id: string
-  name: Words
-}
-export interface Coded {
-  code: string
-  name: Words
-}
+export type Meta = Schemas['Meta']
 
-export interface Meta {
-  name: Words
-  city: {
-    city: string
-    code: string
-    name: Words
-    centre: [number, number]
-    bounds: [number, number, number, number]
-    time_zone: string
-    languages: string[]
-  }
-  version: string
-  demo: boolean
-  synthetic: boolean
-}
+export type DemoAccount = Narrow<Schemas['DemoAccountView'], { role: Role }>
+export type Account = Narrow<Schemas['SignedInAccount'], { roles: Role[] }>
+export type Session = Narrow<Schemas['SessionView'], { account: Account }>
+export type AccountRow = Narrow<Schemas['AccountView'], { roles: Role[] }>
+export type AuditEntry = Schemas['AuditView']
+export type Token = Schemas['TokenView']
+export type TokenMade = Schemas['TokenMade']
+export type DeadLetter = Schemas['LetterOut']
 
-export interface DemoAccount {
-  account: string
-  name: Words
-  role: Role
-  password: string
-}
-export interface Account {
-  id: string
-  account: string
-  name: Words
-  roles: Role[]
-  department: Named | null
-}
-export interface Session {
-  account: Account
-  expires_at: string
-}
-export interface AccountRow extends Account {
-  kind: 'person' | 'system'
-  demo: boolean
-  disabled_at: string | null
-  created_at: string
-}
-export interface AuditEntry {
-  id: number
-  time: string
-  actor: string | null
-  actor_name: Words
-  action: string
-  resource: string | null
-  detail: Record<string, unknown>
-}
-export interface Token {
-  id: string
-  name: string
-  token?: string
-  created_at?: string | null
-  expires_at: string | null
-}
-export interface DeadLetter {
-  id: string
-  source: string
-  subject: string
-  payload: string
-  code: string
-  /** Why it could not be handled, in the language of the request. */
-  detail: string
-  created_at: string
-  replayed_at: string | null
-}
+export type Area = Schemas['AreaView']
+export type ResolvedPlace = Schemas['PlaceView']
+export type Department = Schemas['DepartmentView']
+export type Category = Schemas['CategoryNode']
 
-export interface Area {
-  code: string
-  name: Words
-  level: 'district' | 'street'
-  parent: string | null
-}
-export interface ResolvedPlace {
-  district: Coded | null
-  street: Coded | null
-}
-export interface Department {
-  id: string
-  name: Words
-  kind: string
-  area: string | null
-  parent: string | null
-}
-export interface Category {
-  code: string
-  name: Words
-  parent: string | null
-  scene?: string
-}
+export type Metric = Schemas['MetricOut']
+export type Product = Schemas['ProductOut']
+type Latest = Narrow<Schemas['LatestOut'], { value: number | string | boolean | null }>
+export type Device = Narrow<Schemas['DeviceOut'], { latest: Record<string, Latest> }>
+export type Readings = Narrow<Schemas['ReadingsOut'], { points: [string, number][] }>
 
-export interface Metric {
-  label: Words
-  unit: string | null
-  unit_label: Words
-}
-export interface Product {
-  product: string
-  label: Words
-  scene: string
-  metrics: Record<string, Metric>
-}
-export interface Device {
-  id?: string
-  device: string
-  product: string
-  product_label: Words
-  entity: Named | null
-  lon: number | null
-  lat: number | null
-  state: 'online' | 'silent' | string
-  last_seen: string | null
-  latest: Record<string, { value: number | string | boolean | null; time: string }>
-}
-export interface Readings {
-  metric: string
-  unit_label: Words
-  points: [string, number][]
-}
-
-export type Severity = 'minor' | 'moderate' | 'severe' | 'extreme'
+export type Severity = NonNullable<Schemas['CaseItem']['severity']>
 export type AlarmState = 'open' | 'acknowledged' | 'cleared'
-export interface Alarm {
-  id: string
-  rule: string
-  label: Words
-  severity: Severity
-  state: AlarmState
-  message: Words
-  device: string
-  entity: Named | null
-  lon: number | null
-  lat: number | null
-  value: number | null
-  opened_at: string
-  acknowledged_at: string | null
-  cleared_at: string | null
-  case_id: string | null
-}
+export type Alarm = Narrow<Schemas['AlarmOut'], { severity: Severity; state: AlarmState }>
 
-export type Tone = 'good' | 'notice' | 'warning' | 'danger' | 'neutral'
-export interface Layer {
-  scene: string
-  layer: string
-  label: Words
-  entity_type: string
-  attribute: string | null
-  steps: { from_value: number; token: Tone; label: Words }[]
-  shown: boolean
-}
+export type Layer = Schemas['LayerOut']
+export type Tone = Schemas['ColourStep']['token']
+/** Properties of a layer's GeoJSON features. */
 export interface LayerPoint {
   id: string
   name_zh: string
@@ -189,166 +66,36 @@ export interface LayerPoint {
   token: Tone
   observed_at: string | null
 }
-export interface Entity {
-  id: string
-  type: string
-  name: Words
-  lon: number | null
-  lat: number | null
-  attributes: Record<string, { value: unknown; unit: string | null; observed_at: string | null }>
-  relations: Record<string, string>
-}
+export type Entity = Schemas['EntityOut']
 
-/** `cases.domain.OPEN` on the server; a list may ask for them by `status=open`. */
-export type CaseStatus = 'desk' | 'assigned' | 'handling' | 'checking' | 'closed' | 'rated' | 'rejected'
-export interface Photo {
-  id: string
-  url: string
-  thumb_url: string
-}
-export interface CaseRow {
-  id: string
-  number: string
-  title: Words
-  text: string
-  status: CaseStatus
-  source: string
-  category: Coded | null
-  department: Named | null
-  area: Coded | null
-  address: string | null
-  lon: number | null
-  lat: number | null
-  opened_at: string
-  due_at: string | null
-  overdue: boolean
-  confidence: number | null
-  scene: string | null
-}
-export type Need = 'comment' | 'department' | 'photos' | 'category'
-export interface CaseAction {
-  action: string
-  label: Words
-  /** What must come with the action. */
-  needs: Need[]
-  /** What may come with it. */
-  offers?: Need[]
-}
-export interface CaseDetail extends CaseRow {
-  reporter?: { name?: string | null; phone?: string | null; email?: string | null; masked?: boolean } | null
-  photos: Photo[]
-  fields?: Record<string, unknown>
-  alarm_id: string | null
-  trace_id: string | null
-  dispatch: {
-    automatic: boolean
-    confidence: number | null
-    threshold: number | null
-    category: Coded | null
-    department: Named | null
-    reasons: Words[]
-    alternatives: { category: string; name: Words; confidence: number }[]
-  } | null
-  informed: Named[]
-  actions: CaseAction[]
-  rating: { score: number; comment?: string | null } | null
-}
-export interface TimelineItem {
-  time: string
-  event?: string
-  label?: Words
-  what?: Words
-  actor?: { name: Words; kind: 'person' | 'system' } | null
-  comment: string | null
-  department?: Named | null
-  photos?: Photo[]
-}
-export interface Flow {
-  bpmn: string
-  current: string[]
-  done: string[]
-}
-export interface ActionInput {
-  comment?: string
-  department?: string
-  category?: string
-  photos?: string[]
-}
-export interface CasePoint {
-  id: string
-  number: string
-  title: string
-  status: CaseStatus
-  category_zh: string
-  category_en: string
-  overdue: boolean
-}
+export type CaseStatus = Schemas['CaseItem']['status']
+export type Photo = Schemas['PhotoLinks']
+export type CaseRow = Schemas['CaseItem']
+export type CaseAction = Schemas['CaseAction']
+export type Need = CaseAction['needs'][number]
+export type CaseDetail = Schemas['CaseDetail']
+/** Instead of the detail, where whoever acted may no longer read the case. */
+export type CaseReceipt = Schemas['CaseReceipt']
+type Told = Schemas['TimelineEntry']
+type ToldToCitizens = Schemas['ReportTimelineEntry']
+type ToldToBoth = keyof Told & keyof ToldToCitizens
+/** An entry of an officer's or of a citizen's timeline: what only one of them has is optional. */
+export type TimelineItem = Pick<Told & ToldToCitizens, ToldToBoth> & Partial<Omit<Told & ToldToCitizens, ToldToBoth>>
+export type Flow = Schemas['CaseFlow']
+export type ActionInput = Schemas['ActionBody']
+export type CasePoint = Schemas['CasePoint']
 
-export interface ReportInput {
-  text: string
-  lon?: number
-  lat?: number
-  address?: string
-  photos?: string[]
-  reporter?: { name?: string; phone?: string }
-}
+export type ReportInput = Schemas['ReportBody']
 /** A case as an officer opens it, e.g. from a call. */
-export interface CaseInput extends ReportInput {
-  category?: string
-}
-export interface ReportReceipt {
-  case_id: string
-  number: string
-  tracking_code: string
-}
-export interface Report {
-  number: string
-  status: CaseStatus
-  status_label: Words
-  text: string
-  category: Coded | null
-  department: Named | null
-  address: string | null
-  lon: number | null
-  lat: number | null
-  opened_at: string
-  due_at: string | null
-  photos: Photo[]
-  timeline: TimelineItem[]
-  can_rate: boolean
-  rating: { score: number; comment?: string | null } | number | null
-}
-export interface NearPoint {
-  number: string
-  category: Coded | null
-  status: CaseStatus
-  lon: number
-  lat: number
-  opened_at: string
-}
+export type CaseInput = Schemas['CaseBody']
+export type ReportReceipt = Schemas['ReportReceipt']
+export type Report = Schemas['TrackedReport']
+export type NearPoint = Schemas['NearReport']
 
-export interface Counts {
-  devices: number
-  online: number
-  readings_today: number
-  readings_per_s: number
-  alarms_open: number
-  cases_today: number
-  cases_open: number
-  desk: number
-  overdue: number
-  auto_share: number | null
-  closed_today: number
-  satisfaction: number | null
-}
-export interface Overview {
-  time: string
-  counts: Counts
-  by_district: { code: string; name: Words; open: number; overdue: number }[]
-  by_category: { code: string; name: Words; n: number }[]
-  hourly: { hour: string; opened: number; closed: number }[]
-}
+export type Counts = Schemas['Counts']
+export type Overview = Schemas['Overview']
 
+/** What `GET /events` sends. */
 export interface LiveEvent {
   id: string
   time: string

@@ -58,7 +58,7 @@ export const en: Messages = {
     confidence: 'Confidence', threshold: 'automatic from {n}', reasons: 'Reasons', alternatives: 'Other possibilities', accept: 'Accept the suggestion', acceptHint: 'Enter accepts',
     below: 'Confidence is below the line for automatic dispatch; please confirm.', actions: 'What you can do', noActions: 'Nothing is expected from you now.', comment: 'Comment', commentHint: 'Say what was done, or why',
     choose: 'Choose', needComment: 'Please write a comment.', needDepartment: 'Please choose a department.', done: 'Done: {action}', conflict: 'The case has moved on; it was refreshed for you.',
-    notFound: 'There is no such case, or you may not see it.', unknownPlace: 'Place unknown', noCategory: 'No category', noDepartment: 'Not dispatched', people: 'Person', system: 'System',
+    notFound: 'There is no such case, or you may not see it.', passedOn: 'The case has gone to others; you can no longer see it.', unknownPlace: 'Place unknown', noCategory: 'No category', noDepartment: 'Not dispatched', people: 'Person', system: 'System',
     addPhotos: 'Add photos', new: 'New case', newText: 'What happened', newHint: 'From a call or a patrol; it is dispatched automatically.', create: 'Open and dispatch', created: 'Opened {number}', uploading: 'Uploading', score: '{n} of 5',
   },
   alarms: {

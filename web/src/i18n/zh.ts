@@ -56,7 +56,7 @@ export const zh = {
     confidence: '把握', threshold: '自动派遣线 {n}', reasons: '理由', alternatives: '其他可能', accept: '采纳建议', acceptHint: '回车采纳',
     below: '把握低于自动派遣线，请人工确认。', actions: '可做的处理', noActions: '当前没有需要您做的操作。', comment: '说明', commentHint: '写清楚处理情况或原因',
     choose: '请选择', needComment: '请填写说明。', needDepartment: '请选择部门。', done: '已完成：{action}', conflict: '事件状态已变化，已为您刷新。',
-    notFound: '没有这条事件，或您无权查看。', unknownPlace: '地点未知', noCategory: '未分类', noDepartment: '未派遣', people: '人员', system: '系统',
+    notFound: '没有这条事件，或您无权查看。', passedOn: '事件已转出，您不再能查看。', unknownPlace: '地点未知', noCategory: '未分类', noDepartment: '未派遣', people: '人员', system: '系统',
     addPhotos: '添加照片', new: '登记事件', newText: '事情经过', newHint: '记下来电或巡查发现的情况，系统会自动派遣。', create: '登记并派遣', created: '已登记 {number}', uploading: '正在上传', score: '{n} 分',
   },
   alarms: {
