@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from yunnao.bootstrap import Platform, open_platform
-from yunnao.infra import telemetry
 from yunnao.infra.settings import Settings
 
 Role = Callable[[Platform, asyncio.Event], Awaitable[None]]
@@ -17,7 +16,6 @@ log = structlog.get_logger()
 
 def run_role(name: str, role: Role, settings: Settings) -> None:
     """Runs `role` to its end; SIGTERM and SIGINT ask it to stop."""
-    telemetry.configure(name, settings.log_format, settings.otlp_url)
     asyncio.run(_run(name, role, settings))
 
 

@@ -13,11 +13,10 @@ import httpx
 import structlog
 
 from yunnao.bootstrap import ensure_servers
+from yunnao.entrypoints.role import PARENT_VARIABLE
 from yunnao.infra.settings import Settings
 from yunnao.kernel.errors import Unavailable
 
-PARENT_VARIABLE = "YUNNAO_PARENT"
-"""Tells a role the process whose death it must not outlive."""
 STOP_WAIT_S = 20.0
 RESTART_DELAY_S = 1.0
 READY_POLL_S = 0.2
@@ -29,15 +28,14 @@ log = structlog.get_logger()
 
 @dataclass
 class Child:
-    """A role's process; `arguments` follow `yunnao`."""
+    """A role's process."""
 
     name: str
-    arguments: Sequence[str]
     process: asyncio.subprocess.Process | None = field(default=None)
 
     async def start(self, environment: Mapping[str, str]) -> None:
         self.process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "yunnao.entrypoints.cli.main", *self.arguments, env=environment
+            sys.executable, "-m", "yunnao.entrypoints.role", self.name, env=environment
         )
 
 
