@@ -176,6 +176,20 @@ async def test_a_department_accepts_and_finishes_a_case(
     assert await fits(page)
 
 
+async def test_a_department_that_returns_a_case_is_told_that_it_has_gone(
+    console: Console, report: Report
+) -> None:
+    sent = await report(BROKEN_COVER)
+    hand_to_drainage(console.city, sent["case_id"])
+    page = await console.signed_in("drainage", "/cases", language="en")
+    await page.click(f'{marked("case-item")}[data-id="{sent["case_id"]}"]')
+    await page.click(marked("action-return"))
+    await page.fill(marked("action-comment"), "不属于我们的管辖范围。")
+    await page.click(marked("action-submit"))
+    await expect(page.get_by_text("The case has gone to others")).to_be_visible()
+    await expect(page.locator(marked("case-detail"))).to_have_count(0)
+
+
 @pytest.mark.parametrize("language", ["zh", "en"])
 async def test_a_citizen_reports_on_a_phone_tracks_and_rates(console: Console, language: str) -> None:
     page = await console.open(
