@@ -36,6 +36,11 @@ SPAN_DAYS_MAX = 90
 FORM_FIELDS_MAX = 200
 STATUS: Mapping[str, tuple[str, ...]] = {"open": domain.OPEN, "closed": ("closed", "rated", "rejected")}
 
+EITHER_FORM: dict[str, Any] = {
+    "description": "As the path's ending asks.",
+    "content": {"application/json": {}, "text/xml": {}},
+}
+
 
 def router(cases: Cases, identity: Identity) -> APIRouter:
     api = APIRouter(prefix="/open311/v2", tags=["open311"])
@@ -46,14 +51,21 @@ def router(cases: Cases, identity: Identity) -> APIRouter:
 
 
 def _add_services(api: APIRouter, cases: Cases) -> None:
-    @api.get("/services.{form}", summary="GET service list")
+    @api.get(
+        "/services.{form}", response_class=Response, responses={200: EITHER_FORM}, summary="GET service list"
+    )
     async def services(request: Request, form: Form) -> Response:
         async def work(tx: Transaction) -> list[dict[str, Any]]:
             return _services(await cases.services(tx), _language(request))
 
         return await _answer(request, form, ("services", "service"), work)
 
-    @api.get("/services/{code}.{form}", summary="GET service definition")
+    @api.get(
+        "/services/{code}.{form}",
+        response_class=Response,
+        responses={200: EITHER_FORM},
+        summary="GET service definition",
+    )
     async def service(request: Request, code: str, form: Form) -> Response:
         async def work(tx: Transaction) -> dict[str, Any]:
             found = next((s for s in await cases.services(tx) if s["code"] == code), None)
@@ -65,7 +77,12 @@ def _add_services(api: APIRouter, cases: Cases) -> None:
 
 
 def _add_reading(api: APIRouter, cases: Cases, identity: Identity) -> None:
-    @api.get("/requests.{form}", summary="GET service requests")
+    @api.get(
+        "/requests.{form}",
+        response_class=Response,
+        responses={200: EITHER_FORM},
+        summary="GET service requests",
+    )
     async def requests(request: Request, form: Form) -> Response:
         query = request.query_params
         language = _language(request)
@@ -89,7 +106,12 @@ def _add_reading(api: APIRouter, cases: Cases, identity: Identity) -> None:
 
         return await _answer(request, form, ("service_requests", "request"), work)
 
-    @api.get("/requests/{number}.{form}", summary="GET service request")
+    @api.get(
+        "/requests/{number}.{form}",
+        response_class=Response,
+        responses={200: EITHER_FORM},
+        summary="GET service request",
+    )
     async def one(request: Request, number: str, form: Form) -> Response:
         async def work(tx: Transaction) -> list[dict[str, Any]]:
             wanted = _clean(number)
@@ -103,7 +125,13 @@ def _add_reading(api: APIRouter, cases: Cases, identity: Identity) -> None:
 
 
 def _add_posting(api: APIRouter, cases: Cases, identity: Identity) -> None:
-    @api.post("/requests.{form}", status_code=201, summary="POST service request (form-encoded)")
+    @api.post(
+        "/requests.{form}",
+        status_code=201,
+        response_class=Response,
+        responses={201: EITHER_FORM},
+        summary="POST service request (form-encoded)",
+    )
     async def post(request: Request, form: Form) -> Response:
         async def work(tx: Transaction) -> list[dict[str, Any]]:
             sent = await request.form(max_files=0, max_fields=FORM_FIELDS_MAX)
