@@ -87,7 +87,11 @@ async def _on_http(request: Request, error: Exception) -> Any:
     assert isinstance(error, HTTPException)
     codes = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
     code = codes.get(error.status_code, "invalid_request")
-    return problem(request, error.status_code, code, detail=error.detail, limit_bytes=error.detail)
+    answer = problem(request, error.status_code, code, detail=error.detail, limit_bytes=error.detail)
+    if error.status_code == 413:
+        # The rest of the body is not read, so the connection is of no further use to the client.
+        answer.headers["Connection"] = "close"
+    return answer
 
 
 async def _on_data(request: Request, error: Exception) -> Any:
