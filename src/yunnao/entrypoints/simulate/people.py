@@ -11,6 +11,7 @@ import structlog
 
 from yunnao.bootstrap import Platform
 from yunnao.kernel.errors import YunnaoError
+from yunnao.kernel.packs.scene import DemoReport
 from yunnao.kernel.principal import Principal
 from yunnao.kernel.text import catalogue
 from yunnao.modules.cases.contracts import ActionData, CaseFilter, NewCase
@@ -54,8 +55,11 @@ class Citizens:
     async def run(self, stop: asyncio.Event) -> None:
         citizen = await simulated_citizen(self._platform)
         zone = ZoneInfo(self._platform.city.manifest.time_zone)
+        waiting: list[DemoReport] = []
         while self._reports and not stop.is_set():
-            report = self._random.choice(self._reports)
+            if not waiting:
+                waiting = self._random.sample(self._reports, len(self._reports))
+            report = waiting.pop()
             new = NewCase(report.text, "citizen", lon=report.lon, lat=report.lat, address=report.address)
             try:
                 async with self._platform.database.transaction() as tx:
