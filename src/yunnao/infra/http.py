@@ -9,6 +9,7 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from psycopg import DataError
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -45,6 +46,44 @@ async def current_principal(request: Request, tx: Tx) -> Principal:
 
 
 CurrentPrincipal = Annotated[Principal, Depends(current_principal)]
+
+
+class Problem(BaseModel):
+    """Problem details (RFC 9457): what went wrong, in the reader's language, and what to do."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    instance: str
+
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {
+        "description": name,
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    for status, name in {
+        401: "Nobody is signed in",
+        403: "No right to do this",
+        404: "No such thing",
+        422: "What was sent breaks a rule",
+    }.items()
+}
+"""What any operation may answer instead of what was asked for."""
+
+
+def describe_problems(app: FastAPI) -> None:
+    """Puts the form of problems into the API's description, in place of FastAPI's own."""
+    plain = app.openapi
+
+    def described() -> dict[str, Any]:
+        found = plain()
+        found["components"]["schemas"]["Problem"] = Problem.model_json_schema()
+        return found
+
+    app.openapi = described  # type: ignore[method-assign]
 
 
 def problem(

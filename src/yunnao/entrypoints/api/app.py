@@ -52,9 +52,10 @@ def build(platform: Platform, live: Live) -> FastAPI:
         events.router(live, platform.identity),
     ):
         api.include_router(router)
-    app.include_router(api)
+    app.include_router(api, responses=http.PROBLEMS)
     app.include_router(open311.router(platform.cases, platform.identity))
     app.include_router(health.router())
+    http.describe_problems(app)
     console.mount(app, project_root() / "web" / "dist")
     return app
 
