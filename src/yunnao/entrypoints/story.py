@@ -14,6 +14,7 @@ from yunnao.infra.child_city import ChildCity
 from yunnao.infra.paths import project_root
 from yunnao.infra.settings import Settings
 from yunnao.kernel.errors import Unavailable
+from yunnao.kernel.packs.decoders import JsonDecoder
 from yunnao.kernel.packs.scene import Rhythm, ScenePack
 from yunnao.kernel.principal import SYSTEM
 from yunnao.kernel.text import Language, Text, catalogue
@@ -38,12 +39,14 @@ def flood_messages() -> list[dict[str, Any]]:
 
 
 def calm_messages(packs: Sequence[ScenePack], rounds: int, without: str) -> list[Message]:
-    """Every synthetic device but one, `rounds` times, at its resting values."""
+    """Every synthetic device that speaks JSON but one, `rounds` times, at its resting values."""
     now = datetime.now(UTC)
     messages: list[Message] = []
     for pack in packs:
         for device in pack.devices:
             decoder = pack.products[device.product].decoder
+            if not isinstance(decoder, JsonDecoder):
+                continue
             values = {
                 pointer.lstrip("/"): _resting(device.rhythm[metric], device.attributes)
                 for metric, pointer in decoder.metrics.items()

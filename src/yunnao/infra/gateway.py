@@ -46,7 +46,9 @@ class Gateway:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def publish(self, product: str, device: str, payload: dict[str, Any]) -> mqtt.MQTTMessageInfo:
+    def publish(
+        self, product: str, device: str, payload: dict[str, Any] | list[dict[str, Any]]
+    ) -> mqtt.MQTTMessageInfo:
         """Sends one message; returns at once."""
         return self.publish_raw(device_topic(product, device), orjson.dumps(payload))
 

@@ -8,6 +8,7 @@ from string import Formatter
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
+from yunnao.kernel.packs.decoders import BitsDecoder, JsonDecoder
 from yunnao.kernel.packs.scene import (
     Category,
     DemoDevice,
@@ -112,7 +113,13 @@ class _Check:
 
     def product(self, name: str, product: Product) -> None:
         file, path = "products.yaml", ("products", name)
-        for field, pointer in (*product.decoder.metrics.items(), ("time", product.decoder.time)):
+        decoder = product.decoder
+        pointers: list[tuple[str, str | None]] = []
+        if isinstance(decoder, JsonDecoder):
+            pointers = [*decoder.metrics.items(), ("time", decoder.time)]
+        elif isinstance(decoder, BitsDecoder):
+            pointers = [("frame", decoder.frame), ("time", decoder.time)]
+        for field, pointer in pointers:
             if pointer and not pointer.startswith("/"):
                 self.source.add(file, (*path, "decoder"), "pack_pointer", name=field, given=pointer)
         entity_type = product.entity_type

@@ -23,6 +23,7 @@ from yunnao.infra.paths import project_root
 from yunnao.infra.postgres import load_queries
 from yunnao.infra.settings import Settings
 from yunnao.kernel.errors import Unavailable
+from yunnao.kernel.packs.decoders import JsonDecoder
 from yunnao.kernel.text import Language, Text, catalogue, say
 from yunnao.scenes import load_scenes
 
@@ -134,7 +135,11 @@ class Demonstration:
         metrics = {
             p: len(product.decoder.metrics) for pack in self._packs for p, product in pack.products.items()
         }
-        times = {p: product.decoder.time for pack in self._packs for p, product in pack.products.items()}
+        times = {
+            p: isinstance(product.decoder, JsonDecoder) and product.decoder.time is not None
+            for pack in self._packs
+            for p, product in pack.products.items()
+        }
         self._expected["readings"] += sum(
             len(payload) - (1 if times[product] else 0)
             for product, _, payload in messages

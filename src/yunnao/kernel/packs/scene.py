@@ -17,9 +17,10 @@ README.md
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from yunnao.kernel.packs.common import Code, Model, PascalName, Slug, Text, Version
+from yunnao.kernel.packs.decoders import BitsDecoder, Decoder
 
 Severity = Literal["minor", "moderate", "severe", "extreme"]
 """CAP 1.2, element `severity`."""
@@ -80,31 +81,31 @@ class Metric(Model):
     )
 
 
-class JsonDecoder(Model):
-    """A JSON payload: each metric, and the time, by JSON Pointer (RFC 6901)."""
-
-    format: Literal["json"] = "json"
-    metrics: dict[str, str] = Field(description="Metric to JSON Pointer, e.g. level_m: /level.")
-    time: str | None = Field(None, description="Pointer to the time; none: the time of arrival.")
-    time_format: Literal["iso8601", "epoch_s", "epoch_ms"] = "iso8601"
-
-
 class Product(Model):
     """A device product: what its devices measure and how they say it."""
 
     label: Text
     entity_type: PascalName = Field(description="The type of thing that these devices watch.")
     metrics: dict[str, Metric]
-    decoder: JsonDecoder
+    decoder: Decoder
     interval_s: int = Field(60, ge=1, description="How often a device reports, seconds.")
     future_max_s: int = Field(300, ge=0, description="Readings further in the future are refused.")
     past_max_s: int = Field(31_536_000, ge=1, description="Readings older than this are refused.")
+
+    @field_validator("decoder", mode="before")
+    @classmethod
+    def _json_unless_said(cls, given: Any) -> Any:
+        return {"format": "json", **given} if isinstance(given, dict) else given
 
     @model_validator(mode="after")
     def _decoder_names_metrics(self) -> "Product":
         unknown = set(self.decoder.metrics) - set(self.metrics)
         if unknown:
             raise ValueError(f"decoder names metrics that the product lacks: {sorted(unknown)}")
+        if isinstance(self.decoder, BitsDecoder):
+            texts = [name for name in self.decoder.metrics if self.metrics[name].value_type == "string"]
+            if texts:
+                raise ValueError(f"a frame of bits holds no text: {texts}")
         return self
 
 
@@ -308,7 +309,7 @@ class ReadingsInput(Model):
 
     kind: Literal["readings"]
     device: DemoDevice
-    messages: list[dict[str, Any]] = Field(description="Payloads, as the device sends them.")
+    messages: list[dict[str, Any] | list[Any]] = Field(description="Payloads, as the device sends them.")
     until: str | None = Field(None, description="The time at which silence is judged, ISO 8601.")
 
 

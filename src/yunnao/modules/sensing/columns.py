@@ -10,7 +10,8 @@ import numpy as np
 from yunnao.infra.postgres import Transaction
 from yunnao.modules.sensing.blocks import Block
 from yunnao.modules.sensing.contracts import Int64
-from yunnao.modules.sensing.domain.decoding import Refusal, decode
+from yunnao.modules.sensing.domain.decoding import decode
+from yunnao.modules.sensing.domain.refusals import Refusal
 from yunnao.modules.sensing.registry import NO_SERIES, ProductDevices, Registry
 
 
@@ -63,7 +64,8 @@ def _blocks_of_product(
     decoded = decode(known.spec, [messages.documents[i] for i in indexes], arrival_us)
     blocks: list[Block] = []
     for column in decoded.columns:
-        device = rows[column.rows]
+        said = decoded.message[column.rows]
+        device = rows[said]
         series = known.series[column.metric][device]
         block = Block(
             product=known,
@@ -73,7 +75,7 @@ def _blocks_of_product(
             time_us=decoded.time_us[column.rows],
             value=column.value,
             text=column.text,
-            arrival_us=arrival_us[column.rows],
+            arrival_us=arrival_us[said],
         )
         # A device seen between the statements of an installation may lack the newest metric.
         blocks.append(

@@ -19,7 +19,8 @@ from yunnao.modules.sensing.blocks import Block, distinct, last_rows, newest_of
 from yunnao.modules.sensing.columns import Documents, columns_of
 from yunnao.modules.sensing.contracts import Int64, LatestValues
 from yunnao.modules.sensing.copying import packed, timestamps
-from yunnao.modules.sensing.domain.decoding import Refusal, parse
+from yunnao.modules.sensing.domain.decoding import parse
+from yunnao.modules.sensing.domain.refusals import Refusal
 from yunnao.modules.sensing.domain.times import from_us
 from yunnao.modules.sensing.judging import judge
 from yunnao.modules.sensing.partitioning import Partitions

@@ -113,7 +113,9 @@ class SyntheticDevice:
     def interval_s(self) -> float:
         return min(float(self.product.interval_s), INTERVAL_S_MAX)
 
-    def payload(self, now: datetime, rain: float, chance: random.Random) -> dict[str, Any]:
+    def payload(
+        self, now: datetime, rain: float, chance: random.Random
+    ) -> dict[str, Any] | list[dict[str, Any]]:
         """What it says now. The hour is the sun's at its longitude."""
         hour = (now.hour + now.minute / 60 + self.device.lon / 15) % 24
         values: dict[str, Any] = {}

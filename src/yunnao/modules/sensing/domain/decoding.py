@@ -6,16 +6,18 @@ takes nothing else with it, and of a message with several metrics the good ones 
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from yunnao.kernel.packs.decoders import BitsDecoder, JsonDecoder, SenmlDecoder
 from yunnao.kernel.packs.scene import Metric, Product
-from yunnao.modules.sensing.domain import times
+from yunnao.modules.sensing.domain import bits, senml, times
 from yunnao.modules.sensing.domain.pointers import values_at
+from yunnao.modules.sensing.domain.refusals import Refusal, shown
 from yunnao.modules.sensing.domain.times import Int64, as_floats
 
 payload_bytes_max = 65_536
@@ -32,17 +34,8 @@ UNREADABLE = _Unreadable()
 
 
 @dataclass(frozen=True)
-class Refusal:
-    """Why message `index` (or one metric of it) is refused: a public code and its parameters."""
-
-    index: int
-    code: str
-    params: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class MetricColumn:
-    """Values of one metric: `rows` are indexes of messages, `value` or `text` stand beside them."""
+    """Values of one metric: `rows` are rows of `Decoded`, `value` or `text` stand beside them."""
 
     metric: str
     rows: Int64
@@ -52,16 +45,15 @@ class MetricColumn:
 
 @dataclass(frozen=True)
 class Decoded:
-    """Of n messages: time_us (n), the columns, and what was refused."""
+    """n rows: the message that each is of (n), its time (n), the columns, and what was refused.
 
+    A message in JSON or bits is one row, a SenML pack a row for each record of a metric.
+    """
+
+    message: Int64
     time_us: Int64
     columns: list[MetricColumn]
     refusals: list[Refusal]
-
-
-def shown(value: Any, chars_max: int = 60) -> str:
-    """A value as it can be told: short, and without what PostgreSQL's texts cannot hold."""
-    return str(value)[:chars_max].replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
 
 
 def parse(payloads: Sequence[bytes]) -> tuple[list[Any], list[Refusal]]:
@@ -96,6 +88,16 @@ def _parse_one(payload: bytes) -> tuple[Any, str | None]:
         return UNREADABLE, "payload_not_json"
 
 
+@dataclass(frozen=True)
+class _Rows:
+    """Rows before their values are checked; of those that are not `usable` nothing is told."""
+
+    message: Int64
+    time_us: Int64
+    usable: Bools
+    raw: dict[str, list[Any]]
+
+
 def decode(product: Product, documents: Sequence[Any], arrival_us: Int64 | None) -> Decoded:
     """Columns of `documents`; `arrival_us` (n) is the time of those without one of their own.
 
@@ -103,36 +105,100 @@ def decode(product: Product, documents: Sequence[Any], arrival_us: Int64 | None)
     """
     readable = np.fromiter((d is not UNREADABLE for d in documents), np.bool_, len(documents))
     refusals: list[Refusal] = []
-    time_us, timely = _times(product, documents, arrival_us, readable, refusals)
-    usable = readable & timely
+    decoder = product.decoder
+    if isinstance(decoder, SenmlDecoder):
+        rows = _senml_rows(product, decoder, documents, arrival_us, readable=readable, refusals=refusals)
+    else:
+        rows = _rows(product, decoder, documents, arrival_us, readable=readable, refusals=refusals)
     columns: list[MetricColumn] = []
-    touched = np.zeros(len(documents), np.bool_)
-    for name, pointer in product.decoder.metrics.items():
-        raw = values_at(pointer, documents)
-        column = _column(name, product.metrics[name], raw, usable=usable, touched=touched, refusals=refusals)
+    wrong: list[Refusal] = []
+    touched = np.zeros(len(rows.message), np.bool_)
+    for name, raw in rows.raw.items():
+        column = _column(
+            name, product.metrics[name], raw, usable=rows.usable, touched=touched, refusals=wrong
+        )
         if len(column.rows):
             columns.append(column)
-    refusals.extend(
-        Refusal(int(index), "payload_without_metrics", {"expected": ", ".join(product.decoder.metrics)})
-        for index in np.flatnonzero(usable & ~touched)
+    wrong.extend(
+        Refusal(int(index), "payload_without_metrics", {"expected": ", ".join(decoder.metrics)})
+        for index in np.flatnonzero(rows.usable & ~touched)
     )
-    return Decoded(time_us, columns, refusals)
+    refusals.extend(Refusal(int(rows.message[r.index]), r.code, r.params) for r in wrong)
+    return Decoded(rows.message, rows.time_us, columns, refusals)
+
+
+def _rows(
+    product: Product,
+    decoder: JsonDecoder | BitsDecoder,
+    documents: Sequence[Any],
+    arrival_us: Int64 | None,
+    *,
+    readable: Bools,
+    refusals: list[Refusal],
+) -> _Rows:
+    """One row a message."""
+    raw: dict[str, list[Any]]
+    if isinstance(decoder, JsonDecoder):
+        raw = {name: values_at(pointer, documents) for name, pointer in decoder.metrics.items()}
+    else:
+        found, unusable = bits.frames(decoder, values_at(decoder.frame, documents), readable)
+        values, cut = bits.columns(decoder, found)
+        raw = dict(values)
+        refusals += unusable + cut
+        # A frame that is told about already is not told about a second time.
+        readable = readable.copy()
+        readable[[refusal.index for refusal in unusable]] = False
+    time_us, timely = _times(product, decoder, documents, arrival_us, readable=readable, refusals=refusals)
+    return _Rows(np.arange(len(documents), dtype=np.int64), time_us, readable & timely, raw)
+
+
+def _senml_rows(
+    product: Product,
+    decoder: SenmlDecoder,
+    documents: Sequence[Any],
+    arrival_us: Int64 | None,
+    *,
+    readable: Bools,
+    refusals: list[Refusal],
+) -> _Rows:
+    """One row a record."""
+    base_us = _rhythm(product, len(documents)) if arrival_us is None else arrival_us
+    packs = [(index, documents[index]) for index in np.flatnonzero(readable).tolist()]
+    records, unusable = senml.records(decoder, packs, base_us)
+    refusals += unusable
+    message = np.array([record.message for record in records], np.int64)
+    time_us = np.array([record.time_us for record in records], np.int64)
+    good = np.ones(len(records), np.bool_)
+    if arrival_us is not None:
+        told = [times.from_us(record.time_us).isoformat() for record in records]
+        good, late = _timely(product, time_us, arrival_us[message], told, good)
+        refusals.extend(Refusal(int(message[r.index]), r.code, r.params) for r in late)
+    raw: dict[str, list[Any]] = {name: [None] * len(records) for name in decoder.metrics}
+    for row, record in enumerate(records):
+        raw[record.metric][row] = record.value
+    return _Rows(message, time_us, good, raw)
+
+
+def _rhythm(product: Product, n: int) -> Int64:
+    """Times of messages that have none, in a dry run."""
+    return np.arange(n, dtype=np.int64) * (product.interval_s * 1_000_000)
 
 
 def _times(
     product: Product,
+    decoder: JsonDecoder | BitsDecoder,
     documents: Sequence[Any],
     arrival_us: Int64 | None,
+    *,
     readable: Bools,
     refusals: list[Refusal],
 ) -> tuple[Int64, Bools]:
     """Times, and which of them hold; notes refusals of readable messages."""
-    decoder = product.decoder
     if decoder.time is None:
-        if arrival_us is None:
-            interval_us = product.interval_s * 1_000_000
-            return np.arange(len(documents), dtype=np.int64) * interval_us, np.ones_like(readable)
-        return arrival_us, np.ones_like(readable)
+        return (
+            _rhythm(product, len(documents)) if arrival_us is None else arrival_us,
+            np.ones_like(readable),
+        )
     raw = values_at(decoder.time, documents)
     time_us, errors = times.parse(raw, decoder.time_format)
     good = np.ones_like(readable)
@@ -142,15 +208,27 @@ def _times(
             missing = raw[index] is None
             refusals.append(Refusal(index, "time_missing" if missing else code, {"value": shown(raw[index])}))
     if arrival_us is not None:
-        ahead_s = (time_us - arrival_us) / 1e6
-        for wrong, code, limit_s in (
-            (ahead_s > product.future_max_s, "time_in_future", product.future_max_s),
-            (ahead_s < -product.past_max_s, "time_too_old", product.past_max_s),
-        ):
-            for index in np.flatnonzero(wrong & good & readable).tolist():
-                refusals.append(Refusal(index, code, {"value": shown(raw[index]), "limit_s": limit_s}))
-            good &= ~wrong
+        timely, wrong = _timely(product, time_us, arrival_us, raw, good & readable)
+        refusals += wrong
+        good &= timely | ~readable
     return time_us, good
+
+
+def _timely(
+    product: Product, time_us: Int64, arrival_us: Int64, told: Sequence[Any], known: Bools
+) -> tuple[Bools, list[Refusal]]:
+    """Which of the `known` times the product believes, and refusals, by row, of the others."""
+    ahead_s = (time_us - arrival_us) / 1e6
+    good = known.copy()
+    refusals: list[Refusal] = []
+    for wrong, code, limit_s in (
+        (ahead_s > product.future_max_s, "time_in_future", product.future_max_s),
+        (ahead_s < -product.past_max_s, "time_too_old", product.past_max_s),
+    ):
+        for row in np.flatnonzero(wrong & good).tolist():
+            refusals.append(Refusal(row, code, {"value": shown(told[row]), "limit_s": limit_s}))
+        good &= ~wrong
+    return good, refusals
 
 
 def _column(

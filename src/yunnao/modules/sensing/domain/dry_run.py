@@ -25,7 +25,10 @@ class RuleEvent:
 
 
 def dry_run(
-    pack: ScenePack, device: DemoDevice, messages: Sequence[dict[str, Any]], until: datetime | None
+    pack: ScenePack,
+    device: DemoDevice,
+    messages: Sequence[dict[str, Any] | list[Any]],
+    until: datetime | None,
 ) -> list[RuleEvent]:
     """Openings and clearings in order of time, then of the rules in the pack.
 

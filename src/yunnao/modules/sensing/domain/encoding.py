@@ -9,23 +9,35 @@ from datetime import datetime
 from typing import Any
 
 from yunnao.kernel.errors import InvalidInput
+from yunnao.kernel.packs.decoders import BitsDecoder, SenmlDecoder
 from yunnao.kernel.packs.scene import Product
+from yunnao.modules.sensing.domain.bits import frame_of
 from yunnao.modules.sensing.domain.pointers import place
+from yunnao.modules.sensing.domain.senml import pack_of
 from yunnao.modules.sensing.domain.times import to_us
 
 
-def encode(product: Product, values: Mapping[str, Any], time: datetime | None) -> dict[str, Any]:
+def encode(
+    product: Product, values: Mapping[str, Any], time: datetime | None
+) -> dict[str, Any] | list[dict[str, Any]]:
     """The document for `values` (metric to value) at `time`.
 
     Raises InvalidInput `metric_unknown` for a metric that the product's decoder does not read. A
-    product whose messages carry no time has the time of arrival; `time` is then left out.
+    product whose messages carry no time has the time of arrival; `time` is then left
+    out. What a frame or a SenML pack cannot express is refused as `frame_of` and `pack_of` say.
     """
     decoder = product.decoder
-    document: dict[str, Any] = {}
-    for metric, value in values.items():
+    for metric in values:
         if metric not in decoder.metrics:
             raise InvalidInput("metric_unknown", metric=metric, known=", ".join(decoder.metrics))
-        place(document, decoder.metrics[metric], value)
+    if isinstance(decoder, SenmlDecoder):
+        return pack_of(decoder, values, None if time is None else to_us(time) / 1_000_000)
+    document: dict[str, Any] = {}
+    if isinstance(decoder, BitsDecoder):
+        place(document, decoder.frame, frame_of(decoder, values))
+    else:
+        for metric, value in values.items():
+            place(document, decoder.metrics[metric], value)
     if decoder.time is not None and time is not None:
         place(document, decoder.time, _written(time, decoder.time_format))
     return document
