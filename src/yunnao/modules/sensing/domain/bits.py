@@ -3,6 +3,7 @@
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,8 @@ from yunnao.modules.sensing.domain.refusals import Refusal, shown
 Bits = NDArray[np.uint8]
 Bools = NDArray[np.bool_]
 Numbers = NDArray[np.integer[Any]]
-digits = 12
-"""Decimals kept, so that 3 x 0.1 is 0.3."""
+decimals_max = 9
+"""Of a scale or an offset that is computed exactly; one with more is no decimal number of a data sheet."""
 
 
 def frames(decoder: BitsDecoder, raw: Sequence[Any], readable: Bools) -> tuple[list[bytes], list[Refusal]]:
@@ -68,9 +69,29 @@ def columns(
         refusals.extend(Refusal(i, "frame_cut", {"metric": name}) for i in np.flatnonzero(short).tolist())
         numbers = _numbers(bits, field)
         good = meant & ~short & ~np.isin(numbers, _as_numbers(field, field.invalid))
-        scaled = np.round(numbers * field.scale + field.offset, digits)
-        values[name] = [v if g else None for v, g in zip(scaled.tolist(), good.tolist(), strict=True)]
+        scaled = _scaled(numbers, field).tolist()
+        values[name] = [v if g else None for v, g in zip(scaled, good.tolist(), strict=True)]
     return values, refusals
+
+
+def _scaled(numbers: Numbers, field: BitMetric) -> NDArray[np.float64]:
+    """`number * scale + offset`, over whole numbers and divided by a power of ten once.
+
+    So 3 times 0.1 is 0.3, and a large whole number stays itself.
+    """
+    exact = numbers.astype(np.float64)
+    decimals = max(_decimals(field.scale), _decimals(field.offset))
+    if decimals > decimals_max:
+        return np.asarray(exact * field.scale + field.offset)
+    power = 10**decimals
+    scaled: NDArray[np.float64] = (exact * round(field.scale * power) + round(field.offset * power)) / power
+    return scaled
+
+
+def _decimals(number: float) -> int:
+    """Digits after the point in the shortest way to write `number`."""
+    exponent = Decimal(repr(number)).normalize().as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
 
 
 def _as_numbers(field: BitField, numbers: list[int]) -> Numbers:
