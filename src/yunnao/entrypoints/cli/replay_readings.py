@@ -16,6 +16,7 @@ import typer
 from yunnao.bootstrap import Platform, open_platform
 from yunnao.entrypoints.cli.run import settings, tell
 from yunnao.entrypoints.replay.registers import bare_device, devices_in
+from yunnao.entrypoints.replay.speed import factor_of
 from yunnao.entrypoints.replay.tables import (
     Reading,
     header,
@@ -62,7 +63,7 @@ def replay(
     as_json: bool = typer.Option(False, "--json", help="The counts as JSON."),
 ) -> None:
     own = settings()
-    factor = _factor(speed)
+    factor = factor_of(speed)
     metrics = dict(_pair(text) for text in mapping)
     counts = asyncio.run(
         _replay(
@@ -228,18 +229,6 @@ async def _wait_stored(
 async def _refused(platform: Platform, product: str) -> int:
     async with platform.database.transaction() as tx:
         return await platform.sensing.count_refused(tx, product)
-
-
-def _factor(speed: str) -> float | None:
-    if speed == "max":
-        return None
-    try:
-        factor = float(speed)
-    except ValueError as error:
-        raise InvalidInput("number_unreadable", value=speed) from error
-    if factor <= 0:
-        raise InvalidInput("number_unreadable", value=speed)
-    return factor
 
 
 def _pair(text: str) -> tuple[str, str]:

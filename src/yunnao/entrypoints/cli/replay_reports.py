@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 import httpx
 import typer
 
+from yunnao.entrypoints.replay.speed import factor_of
 from yunnao.infra.paths import project_root
 from yunnao.infra.settings import Settings
 from yunnao.kernel.errors import InvalidInput, YunnaoError
@@ -92,7 +93,7 @@ def reports(
     columns = Columns(tuple(text_columns.split(",")), time_column, address_column, lon_column, lat_column)
     try:
         messages = list(read(file, columns, limit))
-        factor = _factor(speed)
+        factor = factor_of(speed)
         began = time.monotonic()
         tally, outcome = asyncio.run(replay(base, token, service_code, messages, factor, name=file.name))
     except YunnaoError as error:
@@ -235,18 +236,6 @@ async def _outcome(client: httpx.AsyncClient, token: str, numbers: list[str]) ->
         for each in answer.json():
             found["automatic" if each["agency_responsible"] else "desk"] += 1
     return {"automatic": found["automatic"], "desk": found["desk"]}
-
-
-def _factor(speed: str) -> float | None:
-    if speed == "max":
-        return None
-    try:
-        factor = float(speed)
-    except ValueError as error:
-        raise InvalidInput("number_unreadable", value=speed) from error
-    if factor <= 0:
-        raise InvalidInput("number_unreadable", value=speed)
-    return factor
 
 
 def _time(written: str | None) -> datetime | None:
