@@ -1,7 +1,3 @@
--- name: outbox_insert
--- Rows leave in order of id; the notification wakes the relay when the transaction commits.
-INSERT INTO infra.outbox (id, subject, payload) VALUES (%(id)s, %(subject)s, %(payload)s);
-
 -- name: outbox_insert_many
 -- One statement for a whole batch of events.
 INSERT INTO infra.outbox (id, subject, payload)

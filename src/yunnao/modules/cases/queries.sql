@@ -112,9 +112,6 @@ SELECT * FROM cases."case" WHERE id = %(id)s;
 -- name: case_by_tracking
 SELECT * FROM cases."case" WHERE tracking_hash = %(hash)s;
 
--- name: case_by_number
-SELECT * FROM cases."case" WHERE number = %(number)s;
-
 -- name: case_update
 UPDATE cases."case" SET status = %(status)s, category = %(category)s, department = %(department)s,
     due_at = %(due_at)s, closed_at = %(closed_at)s, changed_at = %(changed_at)s, score = %(score)s,
