@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from yunnao.bootstrap.wiring import Platform, Tell, assemble, ensure_servers, silent
+from yunnao.bootstrap.wiring import Platform, assemble, ensure_servers
 from yunnao.infra import packs
+from yunnao.infra.embedded.processes import Progress, silent
 from yunnao.infra.migrations import migrate
 from yunnao.infra.postgres import Database, Transaction
 from yunnao.infra.settings import Settings
@@ -29,7 +30,7 @@ class InstallReport:
     demo_accounts: list[DemoAccount]
 
 
-async def prepare(settings: Settings, tell: Tell = silent) -> InstallReport:
+async def prepare(settings: Settings, tell: Progress = silent) -> InstallReport:
     """From nothing to a city that can serve: servers, structure, packs, demo accounts."""
     tell("up_servers")
     servers = await asyncio.to_thread(ensure_servers, settings, tell)

@@ -1,10 +1,9 @@
 """Servers and modules joined: what every process starts from."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -12,6 +11,7 @@ from yunnao.infra import packs
 from yunnao.infra.clock import SystemClock
 from yunnao.infra.embedded.nats import MqttAddress, ensure_mqtt_stream, ensure_nats, stop_nats
 from yunnao.infra.embedded.postgres import ensure_postgres, stop_postgres
+from yunnao.infra.embedded.processes import Progress, silent
 from yunnao.infra.files import FileStore
 from yunnao.infra.migrations import migrate
 from yunnao.infra.nervous import Nervous
@@ -27,9 +27,6 @@ from yunnao.modules.sensing.facade import Sensing
 from yunnao.modules.sensing.lanes import ensure_consumers
 from yunnao.modules.sensing.latest import PostgresLatestValues
 from yunnao.modules.twin.facade import Twin
-
-Tell = Callable[..., None]
-"""Says a step, by its message's code and parameters, to whoever waits."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +59,7 @@ class Platform:
     cases: Cases
 
 
-def silent(_: str, /, **__: Any) -> None:
-    return None
-
-
-def ensure_servers(settings: Settings, tell: Tell = silent) -> Servers:
+def ensure_servers(settings: Settings, tell: Progress = silent) -> Servers:
     """The servers of the settings; the embedded ones are started unless they run."""
     database_url = settings.database_url or ensure_postgres(settings.home, on_progress=tell).url
     if settings.nats_url:

@@ -3,8 +3,8 @@
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import APIRouter, FastAPI
@@ -68,11 +68,10 @@ def create_app() -> FastAPI:
     return shell
 
 
-def _lifespan(settings: Settings):  # type: ignore[no-untyped-def]
+def _lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(shell: FastAPI) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            platform = await stack.enter_async_context(open_platform(settings, "api"))
+        async with open_platform(settings, "api") as platform:
             live = Live(platform.nervous)
             await live.start()
             shell.mount("/", build(platform, live))

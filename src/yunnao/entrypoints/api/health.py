@@ -46,5 +46,5 @@ def _registry() -> CollectorRegistry:
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return REGISTRY
     shared = CollectorRegistry()
-    MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
+    MultiProcessCollector(shared)  # type: ignore[no-untyped-call]  # the library has no types here
     return shared

@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 import time
+from functools import partial
 
 import typer
 
@@ -33,7 +34,7 @@ def up(workers: int = typer.Option(1, min=1, max=64, help="Ingest workers.")) ->
     own = settings()
     telemetry.configure("up", own.log_format, own.otlp_url)
     began = time.monotonic()
-    prepared = asyncio.run(prepare(own, tell=lambda code, **params: tell(own, code, **params)))
+    prepared = asyncio.run(prepare(own, tell=partial(tell, own)))
     tell(own, "up_roles")
     children = [Child("api"), Child("worker")]
     children += [Child("ingest") for _ in range(workers)]
