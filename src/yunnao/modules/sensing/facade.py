@@ -77,11 +77,10 @@ class Sensing:
         if foreign is not None:
             raise Conflict("product_taken", product=foreign["product"], scene=foreign["scene"])
         await store.save_products(tx, scene, pack.products)
-        await store.ensure_series(tx, of=list(pack.products))
+        await store.extend_devices(tx, list(pack.products), await store.bump(tx))
         await self._retire(tx, await store.save_rules(tx, scene, pack.rules))
         if demo:
             await self.register_devices(tx, [_synthetic(device) for device in pack.devices])
-        await store.bump(tx)
 
     async def register_devices(self, tx: Transaction, drafts: Sequence[DeviceDraft]) -> int:
         """Creates or updates devices and the entities that they watch; answers how many are new.
@@ -115,11 +114,11 @@ class Sensing:
                 for d in once
             ],
         )
+        changed = await store.bump(tx)
         new = 0
         for start in range(0, len(once), devices_batch_max):
             part = once[start : start + devices_batch_max]
-            new += await store.save_devices(tx, part, specs, self._clock.now())
-        await store.bump(tx)
+            new += await store.save_devices(tx, part, specs, self._clock.now(), changed)
         return new
 
     async def products(self, tx: Transaction) -> list[InstalledProduct]:

@@ -32,7 +32,7 @@ DELETE FROM sensing.rule_state WHERE rule = ANY(%(rules)s);
 
 -- name: registry_bump
 -- The lock on its one row puts registrations in order of commit, so that no version is skipped.
-UPDATE sensing.registry SET version = version + 1;
+UPDATE sensing.registry SET version = version + 1 RETURNING version;
 
 -- name: devices_misplaced
 SELECT t.id, d.product FROM unnest(%(ids)s::text[], %(products)s::text[]) AS t (id, product)
@@ -40,7 +40,7 @@ JOIN sensing.device d USING (id) WHERE d.product <> t.product LIMIT 1;
 
 -- name: devices_update
 UPDATE sensing.device d SET entity = t.entity, name = t.name, lon = t.lon, lat = t.lat,
-    attributes = d.attributes || t.attributes, synthetic = t.synthetic
+    attributes = d.attributes || t.attributes, synthetic = t.synthetic, changed = %(changed)s
 FROM unnest(%(ids)s::text[], %(products)s::text[], %(entities)s::text[], %(names)s::jsonb[],
             %(lons)s::float8[], %(lats)s::float8[], %(attributes)s::jsonb[], %(synthetic)s::boolean[])
      AS t (id, product, entity, name, lon, lat, attributes, synthetic)
@@ -48,8 +48,9 @@ WHERE d.id = t.id;
 
 -- name: devices_insert
 -- Apart from the update, since ON CONFLICT would spend a number on every known device.
-INSERT INTO sensing.device (id, product, entity, name, lon, lat, attributes, synthetic, registered_at)
-SELECT t.*, %(now)s
+INSERT INTO sensing.device
+    (id, product, entity, name, lon, lat, attributes, synthetic, registered_at, changed)
+SELECT t.*, %(now)s, %(changed)s
 FROM unnest(%(ids)s::text[], %(products)s::text[], %(entities)s::text[], %(names)s::jsonb[],
             %(lons)s::float8[], %(lats)s::float8[], %(attributes)s::jsonb[], %(synthetic)s::boolean[])
      AS t (id, product, entity, name, lon, lat, attributes, synthetic)
@@ -67,6 +68,15 @@ WHERE (d.id = ANY(%(ids)s::text[]) OR p.product = ANY(%(products)s::text[]))
   AND NOT EXISTS (SELECT FROM sensing.series s WHERE s.device = d.number AND s.metric = m.metric)
 ORDER BY d.number, m.metric
 ON CONFLICT DO NOTHING;
+
+-- name: devices_extended
+-- Devices of these products lack a series of a metric, which they are about to get.
+UPDATE sensing.device d SET changed = %(changed)s
+FROM sensing.product p
+WHERE p.product = d.product AND p.product = ANY(%(products)s)
+  AND EXISTS (SELECT FROM jsonb_object_keys(p.spec -> 'metrics') AS m (metric)
+              WHERE NOT EXISTS (SELECT FROM sensing.series s
+                                WHERE s.device = d.number AND s.metric = m.metric));
 
 -- name: products_of_devices
 SELECT id, product FROM sensing.device WHERE id = ANY(%(ids)s);

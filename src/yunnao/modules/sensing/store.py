@@ -62,14 +62,25 @@ async def forget_states(tx: Transaction, rules: Sequence[int]) -> None:
     await tx.execute(QUERIES["states_of_rules_delete"], {"rules": list(rules)})
 
 
-async def bump(tx: Transaction) -> None:
-    """Makes every ingest worker look again at products, rules and devices."""
-    await tx.execute(QUERIES["registry_bump"])
+async def bump(tx: Transaction) -> int:
+    """Makes every cache look again at products, rules and devices; answers the registry's new version.
+
+    Until the transaction ends, others that want to change the registry wait.
+    """
+    row = await (await tx.execute(QUERIES["registry_bump"])).fetchone()
+    assert row is not None  # the migration put the one row there
+    return int(row["version"])
 
 
 async def ensure_series(tx: Transaction, *, ids: Sequence[str] = (), of: Sequence[str] = ()) -> None:
     """Numbers every metric of these devices, or of all devices of products `of`."""
     await tx.execute(QUERIES["series_insert"], {"ids": list(ids), "products": list(of)})
+
+
+async def extend_devices(tx: Transaction, products: Sequence[str], changed: int) -> None:
+    """Numbers the metrics that these products gained, and marks their devices as changed."""
+    await tx.execute(QUERIES["devices_extended"], {"products": list(products), "changed": changed})
+    await ensure_series(tx, of=products)
 
 
 async def misplaced_device(tx: Transaction, drafts: Sequence[DeviceDraft]) -> Row | None:
@@ -82,9 +93,16 @@ async def misplaced_device(tx: Transaction, drafts: Sequence[DeviceDraft]) -> Ro
 
 
 async def save_devices(
-    tx: Transaction, drafts: Sequence[DeviceDraft], specs: Mapping[str, InstalledProduct], now: datetime
+    tx: Transaction,
+    drafts: Sequence[DeviceDraft],
+    specs: Mapping[str, InstalledProduct],
+    now: datetime,
+    changed: int,
 ) -> int:
-    """Updates known devices, inserts the others; answers how many are new."""
+    """Updates known devices, inserts the others; answers how many are new.
+
+    `changed`: the version of the registry in which they changed.
+    """
     columns: dict[str, Any] = {
         "ids": [d.id for d in drafts],
         "products": [d.product for d in drafts],
@@ -95,6 +113,7 @@ async def save_devices(
         "attributes": [Jsonb(d.attributes) for d in drafts],
         "synthetic": [d.synthetic for d in drafts],
         "now": now,
+        "changed": changed,
     }
     await tx.execute(QUERIES["devices_update"], columns)
     inserted = (await tx.execute(QUERIES["devices_insert"], columns)).rowcount
