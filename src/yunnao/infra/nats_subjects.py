@@ -15,8 +15,13 @@ from yunnao.kernel.errors import InvalidInput
 
 PARTITIONS = 4
 MQTT_STREAM = "$MQTT_msgs"
-DEVICE_SUBJECTS = "yunnao.v1.>"
-"""What the user `device` may publish."""
+DEVICE_PUBLISHES = ("yunnao.v1.>", "yunnao.acks.>")
+"""What the user `device` may publish: readings, and answers to commands."""
+DEVICE_SUBSCRIBES = ("yunnao.commands.>",)
+"""What the user `device` may subscribe to: commands, which only the platform publishes."""
+DELIVERY_SUBJECTS = "$MQTT.sub.>"
+"""Where the server's MQTT gateway gives a client its own QoS 1 messages; whoever may subscribe at
+QoS 1 needs it. No MQTT client can name it: topics that begin with a dollar sign are the server's."""
 
 STORED_PREFIX = "$MQTT.msgs."
 TRANSFORM_FROM = "$MQTT.msgs.yunnao.v1.*.*"
@@ -25,6 +30,11 @@ TRANSFORM_TO = (
 )
 STRAY_FILTER = "$MQTT.msgs.yunnao.v1.>"
 """Topics under yunnao/v1 that do not name exactly a product and a device: for the dead letters."""
+
+MQTT_QOS1 = {"Nmqtt-Pub": "1"}
+"""Header of what goes into the stream by JetStream and out to MQTT clients at QoS 1."""
+ACKS_FILTER = "$MQTT.msgs.yunnao.acks.>"
+"""Every device's answers to commands."""
 
 topic_level_chars_max = 128
 
@@ -50,6 +60,43 @@ def device_topic(product: str, device: str) -> str:
 def intake_subject(product: str, device: str) -> str:
     """The subject to publish to JetStream for what came by HTTP; the stream partitions it."""
     return f"{STORED_PREFIX}yunnao.v1.{_token(product)}.{_token(device)}"
+
+
+def command_topic(product: str, device: str) -> str:
+    """The MQTT topic on which a device receives commands."""
+    return f"yunnao/commands/{_checked(product)}/{_checked(device)}"
+
+
+def command_subject(product: str, device: str) -> str:
+    """The subject to publish a command to in JetStream: a client's session, once it has subscribed
+    at QoS 1 without a clean session, keeps what comes there while the client is away."""
+    return f"{STORED_PREFIX}yunnao.commands.{_token(product)}.{_token(device)}"
+
+
+def ack_topic(product: str, device: str) -> str:
+    """The MQTT topic on which a device answers commands."""
+    return f"yunnao/acks/{_checked(product)}/{_checked(device)}"
+
+
+def read_ack_subject(subject: str) -> tuple[str, str]:
+    """Product and device of an answer stored under `$MQTT.msgs.yunnao.acks.`.
+
+    Raises InvalidInput `topic_level_invalid` for any other subject.
+    """
+    parts = subject.removeprefix(STORED_PREFIX).split(".")
+    if len(parts) != 4 or parts[:2] != ["yunnao", "acks"]:
+        raise InvalidInput("topic_level_invalid", name=subject[:topic_level_chars_max])
+    return parts[2].replace("//", "."), parts[3].replace("//", ".")
+
+
+def shared_topic(subscription: str) -> str:
+    """The MQTT topic of a subscription to shared readings."""
+    return f"yunnao/shared/{_checked(subscription)}"
+
+
+def shared_subject(subscription: str) -> str:
+    """The subject to publish a subscription's readings to in JetStream."""
+    return f"{STORED_PREFIX}yunnao.shared.{_token(subscription)}"
 
 
 def read_subject(subject: str) -> IntakeSubject:

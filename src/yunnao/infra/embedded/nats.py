@@ -42,7 +42,14 @@ from yunnao.infra.embedded.processes import (
     write_private,
     write_state,
 )
-from yunnao.infra.nats_subjects import DEVICE_SUBJECTS, MQTT_STREAM, TRANSFORM_FROM, TRANSFORM_TO
+from yunnao.infra.nats_subjects import (
+    DELIVERY_SUBJECTS,
+    DEVICE_PUBLISHES,
+    DEVICE_SUBSCRIBES,
+    MQTT_STREAM,
+    TRANSFORM_FROM,
+    TRANSFORM_TO,
+)
 from yunnao.kernel.errors import Unavailable
 
 start_limit_s = 120.0
@@ -228,12 +235,17 @@ def _configure(folder: Path, ports: _Ports, credentials: dict[str, str]) -> None
     text = template.format(
         host=LOOPBACK,
         folder=str(folder).replace("\\", "\\\\").replace('"', '\\"'),
-        device_subjects=DEVICE_SUBJECTS,
+        device_publishes=_listed(DEVICE_PUBLISHES),
+        device_subscribes=_listed((*DEVICE_SUBSCRIBES, DELIVERY_SUBJECTS)),
         platform_password=credentials["platform"],
         device_password=credentials["device"],
         **asdict(ports),
     )
     write_private(folder / "nats.conf", text)
+
+
+def _listed(subjects: tuple[str, ...]) -> str:
+    return ", ".join(f'"{subject}"' for subject in subjects)
 
 
 def _spawn(program: Path, folder: Path) -> int:
