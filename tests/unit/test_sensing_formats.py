@@ -14,8 +14,8 @@ from yunnao.kernel.errors import InvalidInput
 from yunnao.kernel.packs.scene import Product, ScenePack
 from yunnao.modules.sensing.domain import times
 from yunnao.modules.sensing.domain.decoding import Decoded, decode, parse
-from yunnao.modules.sensing.domain.dry_run import dry_run
 from yunnao.modules.sensing.domain.encoding import encode
+from yunnao.modules.sensing.rules.domain.dry_run import dry_run
 
 TEXT = {"zh": "一", "en": "one"}
 NOW = datetime(2026, 7, 1, 8, 0, tzinfo=UTC)

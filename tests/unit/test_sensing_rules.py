@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yunnao.kernel.packs.scene import ThresholdRule
-from yunnao.modules.sensing.domain.rules import RuleStates, evaluate, fresh_states
+from yunnao.kernel.packs.streaming_rules import ThresholdRule
 from yunnao.modules.sensing.domain.times import UNKNOWN_US
+from yunnao.modules.sensing.rules.domain.threshold import RuleStates, evaluate, fresh_states
 
 TEXT = {"zh": "一", "en": "one"}
 SECOND_US = 1_000_000

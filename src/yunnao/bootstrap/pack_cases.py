@@ -5,7 +5,7 @@ from datetime import datetime
 
 from yunnao.kernel.packs.scene import ReadingsExpected, ReportExpected, ReportInput, ScenePack
 from yunnao.modules.cases.dispatch.dry_run import dry_run as dispatch_dry_run
-from yunnao.modules.sensing.domain.dry_run import dry_run as readings_dry_run
+from yunnao.modules.sensing.rules.domain.dry_run import dry_run as readings_dry_run
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
 from yunnao.kernel.packs.decoders import BitsDecoder, JsonDecoder
+from yunnao.kernel.packs.rule_base import RuleBase
 from yunnao.kernel.packs.scene import (
     Category,
     DemoDevice,
@@ -17,10 +18,9 @@ from yunnao.kernel.packs.scene import (
     Product,
     ReadingsInput,
     ReportExpected,
-    RuleBase,
     ScenePack,
-    ThresholdRule,
 )
+from yunnao.kernel.packs.streaming_rules import ThresholdRule
 from yunnao.kernel.text import Text
 from yunnao.scenes.problems import kind_name
 from yunnao.scenes.source import PackSource

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from yunnao.kernel.packs.rules import RulesFile
 from yunnao.kernel.packs.scene import (
     CasesFile,
     DevicesFile,
@@ -17,7 +18,6 @@ from yunnao.kernel.packs.scene import (
     ReadingsExpected,
     ReportExpected,
     ReportsFile,
-    RulesFile,
     SceneManifest,
     ScenePack,
     ViewsFile,

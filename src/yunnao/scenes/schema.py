@@ -6,13 +6,13 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from yunnao.kernel.packs import city, scene
+from yunnao.kernel.packs import city, rules, scene
 
 scene_specs: dict[str, type[BaseModel]] = {
     "scene.yaml": scene.SceneManifest,
     "entities.yaml": scene.EntitiesFile,
     "products.yaml": scene.ProductsFile,
-    "rules.yaml": scene.RulesFile,
+    "rules.yaml": rules.RulesFile,
     "cases.yaml": scene.CasesFile,
     "views.yaml": scene.ViewsFile,
     "examples.yaml": scene.ExamplesFile,

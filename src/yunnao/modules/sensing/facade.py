@@ -15,7 +15,7 @@ from yunnao.kernel.packs.scene import DemoDevice, Metric, ScenePack
 from yunnao.kernel.principal import Principal
 from yunnao.kernel.text import Text
 from yunnao.kernel.time import Clock
-from yunnao.modules.sensing import silence, store
+from yunnao.modules.sensing import store
 from yunnao.modules.sensing.alarms import ACKNOWLEDGED, Clearing, Teller, event_data
 from yunnao.modules.sensing.contracts import (
     Alarm,
@@ -33,11 +33,12 @@ from yunnao.modules.sensing.contracts import (
     Readings,
     Rejected,
 )
-from yunnao.modules.sensing.domain.dry_run import dry_run
 from yunnao.modules.sensing.domain.encoding import encode
 from yunnao.modules.sensing.doors import HttpDoor
 from yunnao.modules.sensing.intake import Intake
 from yunnao.modules.sensing.registry import InstalledRule, rule_of
+from yunnao.modules.sensing.rules import silence
+from yunnao.modules.sensing.rules.domain.dry_run import dry_run
 from yunnao.modules.twin.contracts import EntityDraft, urn
 from yunnao.modules.twin.facade import Twin
 

@@ -22,9 +22,9 @@ from yunnao.modules.sensing.copying import packed, timestamps
 from yunnao.modules.sensing.domain.decoding import parse
 from yunnao.modules.sensing.domain.refusals import Refusal
 from yunnao.modules.sensing.domain.times import from_us
-from yunnao.modules.sensing.judging import judge
 from yunnao.modules.sensing.partitioning import Partitions
 from yunnao.modules.sensing.registry import Registry
+from yunnao.modules.sensing.rules.judging import judge
 from yunnao.modules.twin.contracts import ObservedAttributes
 from yunnao.modules.twin.facade import Twin
 

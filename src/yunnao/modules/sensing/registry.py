@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 
 from yunnao.infra.postgres import Row, Transaction, load_queries
-from yunnao.kernel.packs.scene import Product, Rule, RulesFile, SilenceRule, ThresholdRule
+from yunnao.kernel.packs.rules import Rule, RulesFile
+from yunnao.kernel.packs.scene import Product
+from yunnao.kernel.packs.streaming_rules import SilenceRule, ThresholdRule
 from yunnao.modules.sensing.contracts import Floats, Int32, Int64
-from yunnao.modules.sensing.domain.dry_run import attribute_number
+from yunnao.modules.sensing.rules.domain.dry_run import attribute_number
 
 QUERIES = load_queries("yunnao.modules.sensing", "intake.sql")
 devices_remembered_max = 2_000_000

@@ -22,7 +22,8 @@ from yunnao.infra.embedded.nats import MqttAddress
 from yunnao.infra.gateway import Gateway
 from yunnao.kernel.errors import Unavailable
 from yunnao.kernel.geometry import distance_m
-from yunnao.kernel.packs.scene import DemoDevice, Product, Rhythm, ScenePack, ThresholdRule
+from yunnao.kernel.packs.scene import DemoDevice, Product, Rhythm, ScenePack
+from yunnao.kernel.packs.streaming_rules import ThresholdRule
 from yunnao.modules.sensing.domain.encoding import encode
 
 INTERVAL_S_MAX = 10.0

@@ -8,7 +8,8 @@ from psycopg.types.json import Jsonb
 
 from yunnao.infra.postgres import Row, Transaction, load_queries
 from yunnao.kernel.ids import UUID
-from yunnao.kernel.packs.scene import Product, Rule
+from yunnao.kernel.packs.rules import Rule
+from yunnao.kernel.packs.scene import Product
 from yunnao.modules.sensing.contracts import DeviceDraft, InstalledProduct
 from yunnao.modules.sensing.registry import InstalledRule, rule_of
 from yunnao.modules.twin.contracts import urn

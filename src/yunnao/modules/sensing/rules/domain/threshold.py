@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from yunnao.kernel.packs.scene import ThresholdRule
+from yunnao.kernel.packs.streaming_rules import ThresholdRule
 from yunnao.modules.sensing.domain.times import UNKNOWN_US, Int64
 
 Int32 = NDArray[np.int32]

@@ -7,7 +7,7 @@ import numpy as np
 
 from yunnao.infra.postgres import Transaction
 from yunnao.kernel.ids import UUID, new_id
-from yunnao.kernel.packs.scene import ThresholdRule
+from yunnao.kernel.packs.streaming_rules import ThresholdRule
 from yunnao.modules.sensing.alarms import (
     NOTHING,
     Clearing,
@@ -20,9 +20,9 @@ from yunnao.modules.sensing.alarms import (
 )
 from yunnao.modules.sensing.blocks import Block
 from yunnao.modules.sensing.contracts import Int32, Int64
-from yunnao.modules.sensing.domain.rules import RuleStates, Transitions, evaluate
 from yunnao.modules.sensing.domain.times import UNKNOWN_US, from_us
 from yunnao.modules.sensing.registry import InstalledRule
+from yunnao.modules.sensing.rules.domain.threshold import RuleStates, Transitions, evaluate
 
 
 async def judge(

@@ -9,10 +9,11 @@ from typing import Any, Literal
 import numpy as np
 
 from yunnao.kernel.errors import InvalidInput
-from yunnao.kernel.packs.scene import DemoDevice, ScenePack, SilenceRule, ThresholdRule
-from yunnao.modules.sensing.domain import rules
+from yunnao.kernel.packs.scene import DemoDevice, ScenePack
+from yunnao.kernel.packs.streaming_rules import SilenceRule, ThresholdRule
 from yunnao.modules.sensing.domain.decoding import Decoded, decode
 from yunnao.modules.sensing.domain.times import Int64, from_us, to_us
+from yunnao.modules.sensing.rules.domain import threshold
 
 
 @dataclass(frozen=True)
@@ -71,9 +72,9 @@ def _threshold(name: str, rule: ThresholdRule, decoded: Decoded, device: DemoDev
     if rule.relative_to is not None:
         scale = np.full(len(column.rows), attribute_number(device.attributes, rule.relative_to))
     number = np.zeros(len(column.rows), np.int32)
-    _, told = rules.evaluate(
+    _, told = threshold.evaluate(
         rule,
-        rules.fresh_states(number[:1]),
+        threshold.fresh_states(number[:1]),
         device=number,
         time_us=decoded.time_us[column.rows],
         value=column.value,

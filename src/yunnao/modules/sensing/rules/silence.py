@@ -5,7 +5,7 @@ from datetime import datetime
 from yunnao.infra.nats_subjects import PARTITIONS
 from yunnao.infra.postgres import Transaction, load_queries
 from yunnao.kernel.ids import new_id
-from yunnao.kernel.packs.scene import SilenceRule
+from yunnao.kernel.packs.streaming_rules import SilenceRule
 from yunnao.modules.sensing.alarms import NOTHING, Opening, State, Teller, load_states, save_states
 from yunnao.modules.sensing.registry import InstalledRule, active_rules
 

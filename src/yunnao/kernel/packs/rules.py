@@ -1,0 +1,14 @@
+"""`rules.yaml`: what is found in readings. One union over the operators, told apart by `operator`."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from yunnao.kernel.packs.common import Model, Slug
+from yunnao.kernel.packs.streaming_rules import SilenceRule, ThresholdRule
+
+Rule = Annotated[ThresholdRule | SilenceRule, Field(discriminator="operator")]
+
+
+class RulesFile(Model):
+    rules: dict[Slug, Rule]

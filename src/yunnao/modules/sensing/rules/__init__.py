@@ -1,0 +1,1 @@
+"""Rules: what they find in readings, by batch and by the clock."""
