@@ -14,7 +14,7 @@ up: setup
 
 #: make test    运行全部测试                  run every test, browsers included
 test: setup
-	@$(PYTHON) tools/browser.py
+	@$(PYTHON) tools/test_programs.py
 	@$(PYTHON) -m pytest $(ARGS)
 
 #: make demo    不用浏览器看两条完整的流程    follow two stories to their end, without a browser

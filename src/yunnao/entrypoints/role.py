@@ -22,7 +22,7 @@ API_BACKPRESSURE_REQUESTS = 512
 
 
 def run(name: str) -> None:
-    """Runs the role `name` (api, ingest, worker, simulate) until it is told to stop."""
+    """Runs the role `name` (api, ingest, worker, bridge, simulate) until it is told to stop."""
     settings = Settings.from_environment(os.environ, project_root())
     end_with_parent()
     if name == "api":

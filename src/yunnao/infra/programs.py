@@ -62,3 +62,9 @@ def _ask(program: str, *arguments: str) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return told.stdout.strip() if told.returncode == 0 else ""
+
+
+def find_mosquitto() -> Path | None:
+    """Another MQTT broker, against which tests hold the bridge. Debian keeps it off users' PATH."""
+    found = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
+    return Path(found) if found else None

@@ -39,6 +39,7 @@ class Settings:
     mqtt_port: int = field(metadata=_read("YUNNAO_MQTT_PORT", "1883"))
     city: str = field(metadata=_read("YUNNAO_CITY", "qingdao"))
     scenes: tuple[str, ...] = field(metadata=_read("YUNNAO_SCENES", "scenes/*"))
+    bridges: Path | None = field(metadata=_read("YUNNAO_BRIDGES", ""))
     demo: bool = field(metadata=_read("YUNNAO_DEMO", "0"))
     simulate: bool = field(metadata=_read("YUNNAO_SIMULATE", "<YUNNAO_DEMO>"))
     otlp_url: str | None = field(metadata=_read("YUNNAO_OTLP_URL", ""))
@@ -48,7 +49,7 @@ class Settings:
     @classmethod
     def from_environment(cls, environ: Mapping[str, str], root: Path) -> "Settings":
         """Settings from `environ`; a value that cannot be read raises InvalidInput `setting_invalid`."""
-        home = _folder(environ.get("YUNNAO_HOME"), root, root / ".yunnao")
+        home = _path(environ.get("YUNNAO_HOME"), root, root / ".yunnao")
         scenes = environ.get("YUNNAO_SCENES", "")
         return cls(
             root=root,
@@ -62,6 +63,7 @@ class Settings:
             mqtt_port=_port(environ, "YUNNAO_MQTT_PORT", 1883),
             city=environ.get("YUNNAO_CITY") or "qingdao",
             scenes=tuple(scenes.replace(",", " ").split()) or _folders(root / "scenes"),
+            bridges=_path(environ["YUNNAO_BRIDGES"], root, root) if environ.get("YUNNAO_BRIDGES") else None,
             demo=_switch(environ, "YUNNAO_DEMO", default=False),
             simulate=_switch(
                 environ, "YUNNAO_SIMULATE", default=_switch(environ, "YUNNAO_DEMO", default=False)
@@ -93,7 +95,7 @@ def _row(each: "Field[Any]") -> SettingRow:
     )
 
 
-def _folder(value: str | None, root: Path, default: Path) -> Path:
+def _path(value: str | None, root: Path, default: Path) -> Path:
     """`value` as an absolute path; a relative one starts at the project's folder."""
     return (root / Path(value).expanduser()).resolve() if value else default.resolve()
 

@@ -1,4 +1,4 @@
-"""`yunnao up`, and its roles apart: `yunnao api|ingest|worker|simulate`."""
+"""`yunnao up`, and its roles apart: `yunnao api|ingest|worker|bridge|simulate`."""
 
 import asyncio
 import os
@@ -26,6 +26,7 @@ def register(app: typer.Typer) -> None:
     app.command("api", help="Serve the HTTP API and the console.")(api)
     app.command("ingest", help="Store readings and evaluate rules; run several to share the work.")(ingest)
     app.command("worker", help="Relay events, open cases, run jobs; run several to share the work.")(worker)
+    app.command("bridge", help="Listen to other MQTT brokers (YUNNAO_BRIDGES).")(bridge)
     app.command("simulate", help="Publish the synthetic city's readings and reports (demo mode).")(simulate)
     app.command("stop", help="Stop the embedded servers.")(stop)
 
@@ -38,6 +39,8 @@ def up(workers: int = typer.Option(1, min=1, max=64, help="Ingest workers.")) ->
     tell(own, "up_roles")
     children = [Child("api"), Child("worker")]
     children += [Child("ingest") for _ in range(workers)]
+    if own.bridges is not None:
+        children.append(Child("bridge"))
     if own.simulate:
         children.append(Child("simulate"))
 
@@ -75,6 +78,10 @@ def ingest() -> None:
 
 def worker() -> None:
     role.run("worker")
+
+
+def bridge() -> None:
+    role.run("bridge")
 
 
 def simulate() -> None:

@@ -1,4 +1,4 @@
-"""Sees to it that the browser tests can run: Chromium, and a font that has Chinese."""
+"""Sees to it that every test can run: Chromium, a font that has Chinese, another MQTT broker."""
 
 import os
 import shutil
@@ -8,15 +8,25 @@ import sys
 from common import give_up, say, sentence
 from common import run as run_logged
 
-from yunnao.infra.programs import find_chromium, has_chinese_font
+from yunnao.infra.programs import find_chromium, find_mosquitto, has_chinese_font
 
-DEBIAN = {"Chromium": ["chromium"], "fonts-noto-cjk": ["fontconfig", "fonts-noto-cjk"]}
+DEBIAN = {
+    "Chromium": ["chromium"],
+    "fonts-noto-cjk": ["fontconfig", "fonts-noto-cjk"],
+    "Mosquitto": ["mosquitto"],
+}
+OPTIONAL = {"Mosquitto"}
+"""Without these the tests that need them are skipped, and say so."""
 
 
 def missing() -> list[str]:
     """What is not there, by the name that a person knows."""
-    found = [] if find_chromium() else ["Chromium"]
-    return found if has_chinese_font() else [*found, "fonts-noto-cjk"]
+    there = {
+        "Chromium": find_chromium() is not None,
+        "fonts-noto-cjk": has_chinese_font(),
+        "Mosquitto": find_mosquitto() is not None,
+    }
+    return [name for name, found in there.items() if not found]
 
 
 def install(names: list[str]) -> None:
@@ -35,10 +45,10 @@ def main() -> None:
     names = missing()
     if not names:
         return
-    say(sentence("browser", what=", ".join(names)))
+    say(sentence("test_programs", what=", ".join(names)))
     install(names)
-    if names := missing():
-        give_up(sentence("browser_missing", what=", ".join(names)))
+    if names := [name for name in missing() if name not in OPTIONAL]:
+        give_up(sentence("test_programs_missing", what=", ".join(names)))
 
 
 if __name__ == "__main__":
