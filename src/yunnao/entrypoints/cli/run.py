@@ -27,7 +27,9 @@ def register(app: typer.Typer) -> None:
     app.command("ingest", help="Store readings and evaluate rules; run several to share the work.")(ingest)
     app.command("worker", help="Relay events, open cases, run jobs; run several to share the work.")(worker)
     app.command("bridge", help="Listen to other MQTT brokers (YUNNAO_BRIDGES).")(bridge)
-    app.command("simulate", help="Publish the synthetic city's readings and reports (demo mode).")(simulate)
+    app.command("simulate", help="Publish synthetic readings: the demo city's, or those of --devices N.")(
+        simulate
+    )
     app.command("stop", help="Stop the embedded servers.")(stop)
 
 
@@ -84,8 +86,21 @@ def bridge() -> None:
     role.run("bridge")
 
 
-def simulate() -> None:
-    role.run("simulate")
+def simulate(
+    devices: int | None = typer.Option(
+        None, min=1, max=10_000_000, help="So many synthetic devices; none: the demo city."
+    ),
+    profile: str = typer.Option("city", help="How they behave: city (with faults), calm."),
+    seed: int = typer.Option(1, help="The same seed, the same city."),
+) -> None:
+    if devices is None:
+        role.run("simulate")
+        return
+    from yunnao.entrypoints.simulate.city import simulate as simulate_city
+
+    own = settings()
+    telemetry.configure("simulate", own.log_format, own.otlp_url)
+    asyncio.run(simulate_city(own, devices, profile, seed, partial(tell, own)))
 
 
 def stop() -> None:

@@ -1,0 +1,1 @@
+"""A synthetic city of any size, which publishes as real devices do."""
