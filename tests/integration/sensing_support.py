@@ -17,7 +17,8 @@ from yunnao.infra.nervous import Nervous
 from yunnao.infra.postgres import Database, Row
 from yunnao.kernel.packs.scene import ScenePack
 from yunnao.kernel.text import Text
-from yunnao.modules.sensing.contracts import DeviceDraft
+from yunnao.modules.geography.contracts import AreaCodes
+from yunnao.modules.sensing.contracts import DeviceDraft, Floats
 from yunnao.modules.sensing.domain.times import to_us
 from yunnao.modules.sensing.facade import Sensing
 from yunnao.modules.sensing.ingest import IngestWorker
@@ -151,15 +152,9 @@ class SetClock:
         return self.time
 
 
-@dataclass(frozen=True)
-class NoPlace:
-    district: None = None
-    street: None = None
-
-
 class NoAreas:
-    def resolve(self, lon: float, lat: float) -> NoPlace:
-        return NoPlace()
+    def codes_of(self, lons: Floats, lats: Floats) -> AreaCodes:
+        return AreaCodes([None] * len(lons), [None] * len(lons))
 
 
 @dataclass

@@ -1,7 +1,6 @@
 """Entities of the twin: type, place, attributes, relations, and the layers of the map."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
@@ -10,28 +9,17 @@ from tests.integration.sensing_support import NOW, PACK, SetClock
 from yunnao.infra.postgres import Database
 from yunnao.kernel.errors import InvalidInput, NotFound
 from yunnao.kernel.text import Text
-from yunnao.modules.twin.contracts import EntityDraft, ObservedAttributes, urn
+from yunnao.modules.geography.contracts import AreaCodes
+from yunnao.modules.twin.contracts import EntityDraft, Floats, ObservedAttributes, urn
 from yunnao.modules.twin.facade import Twin
-
-
-@dataclass(frozen=True)
-class Area:
-    code: str
-
-
-@dataclass(frozen=True)
-class Place:
-    district: Area | None
-    street: Area | None
 
 
 class WestAndEast:
     """A city of two districts, divided at 120.4 degrees; nothing beyond 121."""
 
-    def resolve(self, lon: float, lat: float) -> Place:
-        if lon > 121:
-            return Place(None, None)
-        return Place(Area("west" if lon < 120.4 else "east"), None)
+    def codes_of(self, lons: Floats, lats: Floats) -> AreaCodes:
+        found = [None if lon > 121 else "west" if lon < 120.4 else "east" for lon in lons.tolist()]
+        return AreaCodes(found, [None] * len(found))
 
 
 @pytest.fixture

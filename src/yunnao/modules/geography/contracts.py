@@ -1,5 +1,6 @@
 """What geography tells others."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,3 +25,11 @@ class Place:
 
     district: Area | None
     street: Area | None
+
+
+@dataclass(frozen=True)
+class AreaCodes:
+    """The areas of n positions as codes; None outside the city."""
+
+    district: Sequence[str | None]
+    street: Sequence[str | None]

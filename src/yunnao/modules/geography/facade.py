@@ -10,7 +10,7 @@ from yunnao.kernel.errors import NotFound, Unavailable
 from yunnao.kernel.packs.city import CalendarFile, CityPack
 from yunnao.kernel.time import Clock
 from yunnao.modules.geography import store
-from yunnao.modules.geography.contracts import Area, Level, Place
+from yunnao.modules.geography.contracts import Area, AreaCodes, Level, Place
 from yunnao.modules.geography.domain import Floats, PlaceIndex
 
 
@@ -70,6 +70,10 @@ class Geography:
     def resolve_many(self, lons: Sequence[float] | Floats, lats: Sequence[float] | Floats) -> list[Place]:
         """The areas of many positions, in their order; raises as `resolve` does."""
         return self._ready().resolve_many(lons, lats)
+
+    def codes_of(self, lons: Floats, lats: Floats) -> AreaCodes:
+        """The codes of the areas of many positions, in their order; raises as `resolve` does."""
+        return self._ready().codes_of(lons, lats)
 
     def ancestors(self, code: str) -> tuple[Area, ...]:
         """The area itself and those above it, upwards. Raises NotFound `area_unknown`."""

@@ -5,11 +5,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
 from yunnao.kernel.packs.scene import MapLayer
 from yunnao.kernel.text import Text
 
 URN_PREFIX = "urn:ngsi-ld:"
 
+Floats = NDArray[np.float64]
 AttributeValue = float | int | str | bool
 
 
@@ -18,22 +23,19 @@ def urn(entity_type: str, local: str) -> str:
     return f"{URN_PREFIX}{entity_type}:{local}"
 
 
-class HasCode(Protocol):
-    @property
-    def code(self) -> str: ...
+class AreaCodes(Protocol):
+    """The areas of n places as codes; None outside the city."""
 
-
-class PlaceAreas(Protocol):
     @property
-    def district(self) -> HasCode | None: ...
+    def district(self) -> Sequence[str | None]: ...
     @property
-    def street(self) -> HasCode | None: ...
+    def street(self) -> Sequence[str | None]: ...
 
 
 class Areas(Protocol):
-    """The port to geography: which areas a place (WGS 84, degrees) lies in."""
+    """The port to geography: which areas places (WGS 84, degrees) lie in."""
 
-    def resolve(self, lon: float, lat: float) -> PlaceAreas: ...
+    def codes_of(self, lons: Floats, lats: Floats) -> AreaCodes: ...
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,25 @@ class EntityDraft:
     relations: dict[str, str] = field(default_factory=dict)
     geometry: dict[str, Any] | None = None
     synthetic: bool = False
+
+
+ENTITY_COLUMNS = pl.Schema(
+    {
+        "id": pl.String,
+        "type": pl.String,
+        "name": pl.String,
+        "lon": pl.Float64,
+        "lat": pl.Float64,
+        "district": pl.String,
+        "street": pl.String,
+        "attributes": pl.String,
+        "relations": pl.String,
+        "geometry": pl.String,
+        "synthetic": pl.Boolean,
+    }
+)
+"""Entities as columns. `name`, `attributes`, `relations` and `geometry` are JSON as in `EntityDraft`;
+attributes that are null are none. What else is null stays as it is known: a name, a place, a shape."""
 
 
 @dataclass(frozen=True)

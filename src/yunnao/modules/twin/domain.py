@@ -1,29 +1,31 @@
 """The twin's rules without a database: NGSI-LD's normalized form, colours of a layer."""
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from yunnao.kernel.packs.scene import EntityType, MapLayer
-from yunnao.modules.twin.contracts import Attribute, AttributeValue
+from yunnao.kernel.packs.scene import MapLayer
+from yunnao.modules.twin.contracts import Attribute, EntityDraft
 
 NEUTRAL = "neutral"
 
 
-def normalized(spec: EntityType, attributes: Mapping[str, AttributeValue]) -> dict[str, Any]:
-    """Declared attributes as NGSI-LD Properties (ETSI GS CIM 009, 4.5.2), units from the type."""
-    properties: dict[str, Any] = {}
-    for name, value in attributes.items():
-        declared = spec.attributes.get(name)
-        properties[name] = {"type": "Property", "value": value}
-        if declared is not None and declared.unit is not None:
-            properties[name]["unitCode"] = declared.unit
-    return properties
-
-
-def relationships(relations: Mapping[str, str]) -> dict[str, Any]:
-    """Relations as NGSI-LD Relationships (ETSI GS CIM 009, 4.5.3)."""
-    return {name: {"type": "Relationship", "object": target} for name, target in relations.items()}
+def row_of(draft: EntityDraft) -> tuple[Any, ...]:
+    """A draft as a row of `ENTITY_COLUMNS`; the areas are not known yet."""
+    return (
+        draft.id,
+        draft.type,
+        draft.name.model_dump_json(),
+        draft.lon,
+        draft.lat,
+        None,
+        None,
+        json.dumps(draft.attributes),
+        json.dumps(draft.relations),
+        json.dumps(draft.geometry) if draft.geometry else None,
+        draft.synthetic,
+    )
 
 
 def attribute_of(stored: Mapping[str, Any]) -> Attribute:

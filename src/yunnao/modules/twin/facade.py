@@ -1,16 +1,20 @@
 """The twin: everything in the city that has identity, type, place, state and relations."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
+
+import numpy as np
+import polars as pl
 
 from yunnao.infra.postgres import Transaction
 from yunnao.kernel.errors import Conflict, InvalidInput, NotFound
 from yunnao.kernel.geometry import valid_lonlat
-from yunnao.kernel.packs.scene import ScenePack
+from yunnao.kernel.packs.scene import EntityType, ScenePack
 from yunnao.kernel.text import Text
 from yunnao.kernel.time import Clock
 from yunnao.modules.twin import domain, store
 from yunnao.modules.twin.contracts import (
+    ENTITY_COLUMNS,
     URN_PREFIX,
     Areas,
     Entity,
@@ -20,7 +24,7 @@ from yunnao.modules.twin.contracts import (
     ObservedAttributes,
 )
 
-entities_batch_max = 10_000
+entities_batch_max = 200_000
 layer_points_max = 20_000
 
 
@@ -41,23 +45,51 @@ class Twin:
         await store.replace_layers(tx, scene, pack.layers)
 
     async def upsert_entities(self, tx: Transaction, drafts: Sequence[EntityDraft]) -> None:
-        """Creates or updates entities, `entities_batch_max` a statement; of one id the last counts.
+        """Creates or updates entities; of one id the last counts.
 
         Raises InvalidInput: `entity_id_invalid`, `entity_type_unknown`, or as `valid_lonlat` does.
         """
-        specs = await store.types(tx, {draft.type for draft in drafts})
+        if not drafts:
+            return
         for draft in drafts:
-            if draft.type not in specs:
-                raise InvalidInput("entity_type_unknown", type=draft.type)
             if not draft.id.startswith(f"{URN_PREFIX}{draft.type}:"):
                 raise InvalidInput("entity_id_invalid", id=draft.id, type=draft.type)
             if draft.lon is not None and draft.lat is not None:
                 valid_lonlat(draft.lon, draft.lat)
-        once = list({draft.id: draft for draft in drafts}.values())
-        for start in range(0, len(once), entities_batch_max):
-            await store.upsert_entities(
-                tx, once[start : start + entities_batch_max], specs, self._areas, self._clock.now()
-            )
+        table = pl.DataFrame([domain.row_of(draft) for draft in drafts], ENTITY_COLUMNS, orient="row")
+        areas = self.areas_of(table)
+        await self.upsert_table(tx, table.with_columns(areas))
+
+    async def upsert_table(self, tx: Transaction, table: pl.DataFrame) -> None:
+        """Creates or updates the entities of a table of `ENTITY_COLUMNS`; of one id the last counts.
+
+        The caller has checked ids and places and asked `areas_of`. Raises InvalidInput
+        `entity_type_unknown`.
+        """
+        wanted = table["type"].unique().to_list()
+        known = await store.types(tx, wanted)
+        for name in wanted:
+            if name not in known:
+                raise InvalidInput("entity_type_unknown", type=name)
+        once = table.unique("id", keep="last", maintain_order=True)
+        for part in once.iter_slices(entities_batch_max):
+            await store.upsert_table(tx, part, self._clock.now())
+
+    def areas_of(self, table: pl.DataFrame) -> list[pl.Series]:
+        """The columns `district` and `street` of a table's places; null where there is none."""
+        at = table.select(pl.arg_where(pl.col("lon").is_not_null() & pl.col("lat").is_not_null())).to_series()
+        placed = table[at]
+        codes = self._areas.codes_of(placed["lon"].to_numpy(), placed["lat"].to_numpy())
+        found: list[pl.Series] = []
+        for name, values in (("district", codes.district), ("street", codes.street)):
+            column = np.full(table.height, None, object)
+            column[at.to_numpy()] = values
+            found.append(pl.Series(name, column, pl.String))
+        return found
+
+    async def types(self, tx: Transaction, names: Collection[str]) -> dict[str, EntityType]:
+        """Installed entity types by name, of those that exist."""
+        return await store.types(tx, names)
 
     async def apply_attributes(self, tx: Transaction, observed: ObservedAttributes) -> None:
         """Observations become attributes; older ones than the kept are left out."""

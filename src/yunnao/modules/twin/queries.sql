@@ -26,20 +26,70 @@ SELECT scene, layer, spec FROM twin.layer ORDER BY scene, position;
 -- name: layer_get
 SELECT scene, layer, spec FROM twin.layer WHERE scene = %(scene)s AND layer = %(layer)s;
 
--- name: entities_upsert
--- One statement for thousands. Observed attributes survive: the declared ones are laid over them.
-INSERT INTO twin.entity (id, type, name, lon, lat, geometry, h3, district, street, attributes,
-                         relations, synthetic, created_at, modified_at)
-SELECT t.*, %(now)s, %(now)s
-FROM unnest(%(ids)s::text[], %(types)s::text[], %(names)s::jsonb[], %(lons)s::float8[], %(lats)s::float8[],
-            %(geometries)s::jsonb[], %(h3s)s::bigint[], %(districts)s::text[], %(streets)s::text[],
-            %(attributes)s::jsonb[], %(relations)s::jsonb[], %(synthetic)s::boolean[]) AS t
-ON CONFLICT (id) DO UPDATE SET
-    name = excluded.name, lon = excluded.lon, lat = excluded.lat, geometry = excluded.geometry,
-    h3 = excluded.h3, district = excluded.district, street = excluded.street,
-    attributes = entity.attributes || excluded.attributes,
-    relations = entity.relations || excluded.relations,
-    synthetic = excluded.synthetic, modified_at = excluded.modified_at;
+-- name: staging_create
+-- Entities are copied here first: COPY itself can neither update nor bring them into normalized form.
+CREATE TEMPORARY TABLE IF NOT EXISTS entity_staging (
+    id text NOT NULL, type text NOT NULL, name jsonb, lon float8, lat float8, district text, street text,
+    attributes jsonb NOT NULL, relations jsonb NOT NULL, geometry jsonb, synthetic boolean NOT NULL, h3 bigint
+) ON COMMIT DELETE ROWS;
+
+-- name: staging_clear
+TRUNCATE entity_staging;
+
+-- name: staging_copy
+COPY entity_staging FROM STDIN (FORMAT csv);
+
+-- name: staging_analyze
+-- Nobody else analyses a temporary table, and without it a million rows are joined as if a thousand.
+ANALYZE entity_staging;
+
+-- name: staging_normalize
+-- Into NGSI-LD's normalized form (ETSI GS CIM 009, 4.5.2 and 4.5.3), with the units of the type.
+UPDATE entity_staging s SET
+    attributes = coalesce((
+        SELECT jsonb_object_agg(a.key, jsonb_strip_nulls(jsonb_build_object(
+            'type', 'Property', 'value', a.value, 'unitCode', t.spec #> ARRAY['attributes', a.key, 'unit'])))
+        FROM jsonb_each(s.attributes) AS a WHERE a.value <> 'null'), '{}'),
+    relations = coalesce((
+        SELECT jsonb_object_agg(r.key, jsonb_build_object('type', 'Relationship', 'object', r.value))
+        FROM jsonb_each(s.relations) AS r), '{}')
+FROM twin.entity_type t
+WHERE t.type = s.type AND (s.attributes <> '{}' OR s.relations <> '{}');
+
+-- name: entities_update
+-- What is null stays as it is known. Observed attributes survive: the declared ones are laid over
+-- them. Rows are locked in order of id, as by `attributes_apply`; what would not change is not written.
+WITH fresh AS (
+    SELECT s.id, coalesce(s.name, e.name) AS name, coalesce(s.lon, e.lon) AS lon, coalesce(s.lat, e.lat) AS lat,
+           coalesce(s.geometry, e.geometry) AS geometry,
+           CASE WHEN s.lon IS NULL THEN e.h3 ELSE s.h3 END AS h3,
+           CASE WHEN s.lon IS NULL THEN e.district ELSE s.district END AS district,
+           CASE WHEN s.lon IS NULL THEN e.street ELSE s.street END AS street,
+           e.attributes || s.attributes AS attributes,
+           e.relations || s.relations AS relations, s.synthetic
+    FROM entity_staging s JOIN twin.entity e USING (id)
+    ORDER BY s.id FOR UPDATE OF e
+)
+UPDATE twin.entity e SET name = f.name, lon = f.lon, lat = f.lat, geometry = f.geometry, h3 = f.h3,
+    district = f.district, street = f.street, attributes = f.attributes, relations = f.relations,
+    synthetic = f.synthetic, modified_at = %(now)s
+FROM fresh f
+WHERE e.id = f.id
+  AND (e.name, e.lon, e.lat, e.geometry, e.h3, e.district, e.street, e.attributes, e.relations, e.synthetic)
+      IS DISTINCT FROM
+      (f.name, f.lon, f.lat, f.geometry, f.h3, f.district, f.street, f.attributes, f.relations, f.synthetic);
+
+-- name: entities_insert
+-- In order of id, so that two who insert the same never wait for each other in a circle.
+INSERT INTO twin.entity (id, type, name, lon, lat, geometry, h3, district, street, attributes, relations,
+                         synthetic, created_at, modified_at)
+SELECT s.id, s.type, coalesce(s.name, jsonb_build_object('zh', local, 'en', local)), s.lon, s.lat, s.geometry,
+       s.h3, s.district, s.street, s.attributes, s.relations, s.synthetic, %(now)s, %(now)s
+FROM entity_staging s
+CROSS JOIN LATERAL (SELECT substr(s.id, length('urn:ngsi-ld:' || s.type || ':') + 1)) AS n (local)
+WHERE NOT EXISTS (SELECT FROM twin.entity e WHERE e.id = s.id)
+ORDER BY s.id
+ON CONFLICT (id) DO NOTHING;
 
 -- name: attributes_apply
 -- Rows are locked in order of id, so that two workers never wait for each other in a circle. A late

@@ -3,18 +3,19 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-import h3
+import polars as pl
+from h3.api.basic_int import latlng_to_cell
 from psycopg.types.json import Jsonb
 
+from yunnao.infra.copying import copy_frame
 from yunnao.infra.pages import like_pattern
 from yunnao.infra.postgres import Row, Transaction, load_queries
 from yunnao.kernel.packs.scene import EntityType, MapLayer
 from yunnao.kernel.text import Text
 from yunnao.modules.twin import domain
 from yunnao.modules.twin.contracts import (
-    Areas,
+    ENTITY_COLUMNS,
     Entity,
-    EntityDraft,
     EntityPage,
     Layer,
     ObservedAttributes,
@@ -68,44 +69,20 @@ async def layer_points(tx: Transaction, spec: MapLayer, limit: int) -> list[Row]
     return await cursor.fetchall()
 
 
-async def upsert_entities(
-    tx: Transaction,
-    drafts: Sequence[EntityDraft],
-    specs: Mapping[str, EntityType],
-    areas: Areas,
-    now: datetime,
-) -> None:
-    h3s: list[int | None] = []
-    districts: list[str | None] = []
-    streets: list[str | None] = []
-    for draft in drafts:
-        if draft.lon is None or draft.lat is None:
-            h3s.append(None)
-            districts.append(None)
-            streets.append(None)
-            continue
-        place = areas.resolve(draft.lon, draft.lat)
-        h3s.append(h3.str_to_int(h3.latlng_to_cell(draft.lat, draft.lon, H3_RESOLUTION)))
-        districts.append(place.district.code if place.district else None)
-        streets.append(place.street.code if place.street else None)
-    await tx.execute(
-        QUERIES["entities_upsert"],
-        {
-            "ids": [d.id for d in drafts],
-            "types": [d.type for d in drafts],
-            "names": [Jsonb(d.name.model_dump()) for d in drafts],
-            "lons": [d.lon for d in drafts],
-            "lats": [d.lat for d in drafts],
-            "geometries": [Jsonb(d.geometry) if d.geometry else None for d in drafts],
-            "h3s": h3s,
-            "districts": districts,
-            "streets": streets,
-            "attributes": [Jsonb(domain.normalized(specs[d.type], d.attributes)) for d in drafts],
-            "relations": [Jsonb(domain.relationships(d.relations)) for d in drafts],
-            "synthetic": [d.synthetic for d in drafts],
-            "now": now,
-        },
-    )
+async def upsert_table(tx: Transaction, table: pl.DataFrame, now: datetime) -> None:
+    """Creates or updates entities, of `ENTITY_COLUMNS` and each id once."""
+    cells = [
+        None if lon is None or lat is None else latlng_to_cell(lat, lon, H3_RESOLUTION)
+        for lon, lat in zip(table["lon"], table["lat"], strict=True)
+    ]
+    await tx.execute(QUERIES["staging_create"])
+    await tx.execute(QUERIES["staging_clear"])
+    staged = table.select(ENTITY_COLUMNS.names()).with_columns(pl.Series("h3", cells, pl.Int64))
+    await copy_frame(tx, QUERIES["staging_copy"], staged)
+    await tx.execute(QUERIES["staging_normalize"])
+    await tx.execute(QUERIES["staging_analyze"])
+    await tx.execute(QUERIES["entities_update"], {"now": now})
+    await tx.execute(QUERIES["entities_insert"], {"now": now})
 
 
 async def apply_attributes(tx: Transaction, observed: ObservedAttributes, now: datetime) -> None:
