@@ -1,7 +1,8 @@
-"""An ingest worker as a process of its own, to be killed by tests: argv are the two URLs."""
+"""An ingest worker as a process of its own, to be killed by tests: argv are the two URLs and a home."""
 
 import asyncio
 import sys
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from tests.integration.sensing_support import NoAreas
@@ -12,16 +13,18 @@ from yunnao.infra.postgres import Database
 from yunnao.modules.sensing.facade import Sensing
 from yunnao.modules.sensing.ingest import IngestWorker
 from yunnao.modules.sensing.latest import PostgresLatestValues
+from yunnao.modules.sensing.live.table import LiveTable
 from yunnao.modules.twin.facade import Twin
 
 
-async def main(database_url: str, nats_url: str) -> None:
+async def main(database_url: str, nats_url: str, home: str) -> None:
     clock = SystemClock()
     async with Database(database_url) as database, Nervous(nats_url, "killed") as nervous:
         zone = ZoneInfo("Asia/Shanghai")
-        sensing = Sensing(clock, Twin(clock, NoAreas()), nervous, PostgresLatestValues(), zone)
+        table = LiveTable(Path(home) / "live")
+        sensing = Sensing(clock, Twin(clock, NoAreas()), nervous, PostgresLatestValues(), table, zone)
         await IngestWorker(clock, database, nervous, sensing).run(asyncio.Event())
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:3]))
+    asyncio.run(main(*sys.argv[1:4]))

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -24,7 +26,9 @@ from yunnao.modules.sensing.facade import Sensing
 from yunnao.modules.sensing.ingest import IngestWorker
 from yunnao.modules.sensing.intake import Heard, Intake, Messages, Stored
 from yunnao.modules.sensing.latest import PostgresLatestValues
+from yunnao.modules.sensing.live.table import LiveTable
 from yunnao.modules.twin.facade import Twin
+from yunnao.testing.servers import fast_folder
 
 NOW = datetime(2026, 7, 1, 8, 0, tzinfo=UTC)
 
@@ -167,6 +171,7 @@ class City:
     twin: Twin
     sensing: Sensing
     intake: Intake
+    table: LiveTable
     lanes: list[int] = field(default_factory=lambda: [0, 1, 2, 3])
 
     async def take(self, *messages: tuple[str, str, Any], lanes: Sequence[int] | None = None) -> Stored:
@@ -207,13 +212,16 @@ class City:
 @asynccontextmanager
 async def city_of(database_url: str, nats_url: str, now: datetime = NOW) -> AsyncIterator[City]:
     clock, pack = SetClock(now), PACK
-    async with Database(database_url) as database, Nervous(nats_url, "test") as nervous:
-        twin = Twin(clock, NoAreas())
-        sensing = Sensing(clock, twin, nervous, PostgresLatestValues(), ZoneInfo("Asia/Shanghai"))
+    async with AsyncExitStack() as stack:
+        folder = stack.enter_context(TemporaryDirectory(dir=fast_folder()))
+        database = await stack.enter_async_context(Database(database_url))
+        nervous = await stack.enter_async_context(Nervous(nats_url, "test"))
+        twin, table = Twin(clock, NoAreas()), LiveTable(Path(folder) / "live")
+        sensing = Sensing(clock, twin, nervous, PostgresLatestValues(), table, ZoneInfo("Asia/Shanghai"))
         async with database.transaction() as tx:
             await twin.install(tx, pack)
             await sensing.install(tx, pack, demo=True)
-        city = City(database, nervous, clock, twin, sensing, sensing.intake())
+        city = City(database, nervous, clock, twin, sensing, sensing.intake(), table)
         await city.register("level", "L-1", "L-2")
         yield city
 

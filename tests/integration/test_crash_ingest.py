@@ -45,10 +45,12 @@ class Worker:
 
     database_url: str
     nats_url: str
+    home: Path
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "tests.integration.ingest_process", self.database_url, self.nats_url]
+        module = "tests.integration.ingest_process"
+        command = [sys.executable, "-m", module, self.database_url, self.nats_url, str(self.home)]
         environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}"}
         self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
 
@@ -59,8 +61,8 @@ class Worker:
 
 
 @contextmanager
-def worker(database_url: str, nats_url: str) -> Iterator[Worker]:
-    made = Worker(database_url, nats_url)
+def worker(database_url: str, nats_url: str, home: Path) -> Iterator[Worker]:
+    made = Worker(database_url, nats_url, home)
     made.start()
     try:
         yield made
@@ -127,11 +129,11 @@ async def everything_is_there_once(city: City, acknowledged: int) -> None:
 
 
 async def test_a_killed_ingest_worker_loses_and_doubles_nothing(
-    city: City, nats_server: EmbeddedNats, database_url: str
+    city: City, nats_server: EmbeddedNats, database_url: str, tmp_path: Path
 ) -> None:
     chance = random.Random(1)
     traffic = Traffic(nats_server.device, city.clock.now() - timedelta(days=2))
-    with worker(database_url, nats_server.url) as killed:
+    with worker(database_url, nats_server.url, tmp_path) as killed:
         await asyncio.to_thread(traffic.begin)
         for _ in range(2):
             await asyncio.sleep(chance.uniform(1.5, 3))
@@ -142,12 +144,12 @@ async def test_a_killed_ingest_worker_loses_and_doubles_nothing(
 
 
 async def test_a_killed_nats_server_loses_and_doubles_nothing(
-    city: City, nats_server: EmbeddedNats, servers_home: Path, database_url: str
+    city: City, nats_server: EmbeddedNats, servers_home: Path, database_url: str, tmp_path: Path
 ) -> None:
     chance = random.Random(2)
     traffic = Traffic(nats_server.device, city.clock.now() - timedelta(days=2))
     server = nats_server
-    with worker(database_url, nats_server.url):
+    with worker(database_url, nats_server.url, tmp_path):
         await asyncio.to_thread(traffic.begin)
         for _ in range(2):
             await asyncio.sleep(chance.uniform(1.5, 3))
@@ -160,11 +162,11 @@ async def test_a_killed_nats_server_loses_and_doubles_nothing(
 
 
 async def test_the_lanes_of_a_killed_worker_are_taken_over_within_seconds(
-    city: City, nats_server: EmbeddedNats, database_url: str
+    city: City, nats_server: EmbeddedNats, database_url: str, tmp_path: Path
 ) -> None:
     with (
-        worker(database_url, nats_server.url) as first,
-        worker(database_url, nats_server.url),
+        worker(database_url, nats_server.url, tmp_path) as first,
+        worker(database_url, nats_server.url, tmp_path),
         Gateway(nats_server.device) as gateway,
     ):
         await until(lambda: two_work(city))

@@ -174,7 +174,7 @@ class Brittle(PostgresLatestValues):
 
 
 async def test_a_message_that_breaks_our_own_code_is_kept_and_holds_up_nobody(city: City) -> None:
-    sensing = Sensing(city.clock, city.twin, city.nervous, Brittle(), ZoneInfo("Asia/Shanghai"))
+    sensing = Sensing(city.clock, city.twin, city.nervous, Brittle(), city.table, ZoneInfo("Asia/Shanghai"))
     levels = [0.1] * 20
     levels[0] = 0.666
     drafts = [MessageDraft("level", "L-1", {"level": v, "t": at(-i)}) for i, v in enumerate(levels)]

@@ -26,6 +26,7 @@ from yunnao.modules.identity.facade import Identity, Policies
 from yunnao.modules.sensing.facade import Sensing
 from yunnao.modules.sensing.lanes import ensure_consumers
 from yunnao.modules.sensing.latest import PostgresLatestValues
+from yunnao.modules.sensing.live.table import LiveTable
 from yunnao.modules.twin.facade import Twin
 
 
@@ -92,7 +93,8 @@ def assemble(
     geography = Geography(clock)
     twin = Twin(clock, geography)
     zone = ZoneInfo(city.manifest.time_zone)
-    sensing = Sensing(clock, twin, nervous, PostgresLatestValues(), zone)
+    table = LiveTable(settings.home / "live")
+    sensing = Sensing(clock, twin, nervous, PostgresLatestValues(), table, zone)
     cases = Cases(clock, identity, geography, FileStore(settings.files_url))
     return Platform(
         settings, servers, clock, database, nervous, city, scenes, identity, geography, twin, sensing, cases

@@ -36,6 +36,7 @@ from yunnao.modules.sensing.contracts import (
 from yunnao.modules.sensing.domain.encoding import encode
 from yunnao.modules.sensing.doors import HttpDoor
 from yunnao.modules.sensing.intake import Intake
+from yunnao.modules.sensing.live.table import LiveTable
 from yunnao.modules.sensing.registry import InstalledRule, rule_of
 from yunnao.modules.sensing.rules import silence
 from yunnao.modules.sensing.rules.domain.dry_run import dry_run
@@ -57,11 +58,18 @@ class Sensing:
     """
 
     def __init__(
-        self, clock: Clock, twin: Twin, nervous: Nervous, latest: LatestValues, zone: ZoneInfo
+        self,
+        clock: Clock,
+        twin: Twin,
+        nervous: Nervous,
+        latest: LatestValues,
+        table: LiveTable,
+        zone: ZoneInfo,
     ) -> None:
         self._clock = clock
         self._twin = twin
         self._latest = latest
+        self._table = table
         self._teller = Teller(twin, zone)
         self._door = HttpDoor(clock, nervous)
 
