@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
+from psycopg.errors import CheckViolation
 
 from yunnao.infra import deadletters
 from yunnao.infra.deadletters import DeadLetter
@@ -100,6 +101,14 @@ class Intake:
 
         Where a partition is missing, the transaction ends empty, and another begins when it is there.
         """
+        try:
+            return await self._take(database, messages, heard)
+        except CheckViolation:
+            # What was known has been sealed and dropped since.
+            self.partitions.forget()
+            return await self._take(database, messages, heard)
+
+    async def _take(self, database: Database, messages: Messages, heard: Heard) -> Stored:
         async with database.transaction() as tx:
             decoded = await self._decode(tx, messages)
             missing = self.partitions.missing([block.time_us for block in decoded.blocks])

@@ -43,16 +43,30 @@ class Partitions:
         partition at once would.
         """
         async with database.transaction() as tx:
-            await tx.execute(QUERIES["partition_lock"])
-            rows = await (await tx.execute(QUERIES["partitions_list"])).fetchall()
-            known = {span_named(row["name"]) for row in rows}
-            for span in plan(hours, known, self._clock.now()):
-                await _create(tx, span)
-                known.add(span)
-        self._known = known
+            await lock_partitions(tx)
+            self._known = await create_missing(tx, hours, self._clock.now())
+
+    def forget(self) -> None:
+        """Another process dropped partitions: what is known is asked for again."""
+        self._known = set()
 
     def _covered(self, hour: datetime) -> bool:
         return any(span.start <= hour < span.end for span in self._known)
+
+
+async def lock_partitions(tx: Transaction) -> None:
+    """Waits until nobody else makes or drops partitions; held until the end of the transaction."""
+    await tx.execute(QUERIES["partition_lock"])
+
+
+async def create_missing(tx: Transaction, hours: Sequence[datetime], now: datetime) -> set[Span]:
+    """Creates the partitions that `hours` lack; answers all that there are. Needs the lock."""
+    rows = await (await tx.execute(QUERIES["partitions_list"])).fetchall()
+    known = {span_named(row["name"]) for row in rows}
+    for span in plan(hours, known, now):
+        await _create(tx, span)
+        known.add(span)
+    return known
 
 
 async def _create(tx: Transaction, span: Span) -> None:
