@@ -47,10 +47,11 @@ class Gateway:
         self._client.loop_stop()
 
     def publish(
-        self, product: str, device: str, payload: dict[str, Any] | list[dict[str, Any]]
+        self, product: str, device: str, payload: dict[str, Any] | list[dict[str, Any]] | bytes
     ) -> mqtt.MQTTMessageInfo:
-        """Sends one message; returns at once."""
-        return self.publish_raw(device_topic(product, device), orjson.dumps(payload))
+        """Sends one message, JSON or bytes as they are; returns at once."""
+        written = payload if isinstance(payload, bytes) else orjson.dumps(payload)
+        return self.publish_raw(device_topic(product, device), written)
 
     def publish_raw(self, topic: str, payload: bytes) -> mqtt.MQTTMessageInfo:
         """Sends any payload to any topic; returns at once."""

@@ -99,17 +99,25 @@ class BitMetric(BitField):
 
 
 class BitsDecoder(Model):
-    """A binary frame (NB-IoT, LoRaWAN) as text within JSON, as network servers forward it."""
+    """A binary frame (NB-IoT, LoRaWAN): the payload, or text within JSON as network servers forward it."""
 
     format: Literal["bits"]
-    frame: str = Field(description="JSON Pointer to the frame, e.g. /data.")
-    encoding: Literal["base64", "hex"] = "base64"
+    frame: str | None = Field(
+        None, description="JSON Pointer to the frame, e.g. /data; none: the payload is the frame."
+    )
+    encoding: Literal["base64", "hex"] = Field("base64", description="Of a frame within JSON.")
     length_bytes: int = Field(
         ge=1, le=256, description="Of the longest frame; shorter ones may lack the metrics of others."
     )
     metrics: dict[str, BitMetric] = Field(min_length=1)
     time: str | None = Field(None, description="Pointer to the time; none: the time of arrival.")
     time_format: TimeFormat = "iso8601"
+
+    @model_validator(mode="after")
+    def _time_has_a_place(self) -> "BitsDecoder":
+        if self.frame is None and self.time is not None:
+            raise ValueError("a payload that is the frame has no JSON around it to hold a time")
+        return self
 
     @model_validator(mode="after")
     def _fields_inside(self) -> "BitsDecoder":
@@ -120,4 +128,59 @@ class BitsDecoder(Model):
         return self
 
 
-Decoder = Annotated[JsonDecoder | SenmlDecoder | BitsDecoder, Field(discriminator="format")]
+Column = Annotated[int, Field(ge=1, le=1_000)]
+"""The number of a column, from 1."""
+
+
+class CsvDecoder(Model):
+    """Lines of text, each a reading. As RFC 4180, but quotes neither hide delimiters nor line breaks:
+    so a stray quote of one device cannot swallow another's lines."""
+
+    format: Literal["csv"]
+    metrics: dict[str, Column] = Field(min_length=1, description="Metric to column, the first is 1.")
+    time: Column | None = Field(None, description="Column of the time; none: the time of arrival.")
+    time_format: TimeFormat = "iso8601"
+    delimiter: str = Field(",", pattern=r"^[^\"\r\n]$")
+    header_lines: int = Field(0, ge=0, le=10, description="Lines at the start of each message to pass over.")
+
+    @model_validator(mode="after")
+    def _columns_differ(self) -> "CsvDecoder":
+        used = [*self.metrics.values(), *([] if self.time is None else [self.time])]
+        if len(set(used)) < len(used):
+            raise ValueError("every metric and the time need a column of their own")
+        return self
+
+
+class SparkplugDecoder(Model):
+    """A Sparkplug B payload (Eclipse Sparkplug 3.0, chapter 6): each metric at its own time."""
+
+    format: Literal["sparkplug"]
+    metrics: dict[str, str] = Field(min_length=1, description="Metric to its name in the payload.")
+    aliases: dict[str, int] = Field(
+        {}, description="Metric to alias, for devices whose data messages carry no names."
+    )
+    datatypes: dict[str, Literal["Int8", "Int16", "Int32", "Int64"]] = Field(
+        {}, description="Signed metrics of devices whose data messages carry no data type."
+    )
+
+    @model_validator(mode="after")
+    def _told_apart(self) -> "SparkplugDecoder":
+        for given in (list(self.metrics.values()), list(self.aliases.values())):
+            if len(set(given)) < len(given):
+                raise ValueError("every metric needs a name and an alias of its own")
+        unknown = (set(self.aliases) | set(self.datatypes)) - set(self.metrics)
+        if unknown:
+            raise ValueError(f"aliases or data types of unknown metrics: {sorted(unknown)}")
+        return self
+
+
+Decoder = Annotated[
+    JsonDecoder | SenmlDecoder | BitsDecoder | CsvDecoder | SparkplugDecoder, Field(discriminator="format")
+]
+
+
+def is_binary(decoder: Decoder) -> bool:
+    """Whether the payload is bytes to be read as they are, and not JSON."""
+    return isinstance(decoder, CsvDecoder | SparkplugDecoder) or (
+        isinstance(decoder, BitsDecoder) and decoder.frame is None
+    )

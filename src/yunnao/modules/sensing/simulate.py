@@ -24,7 +24,7 @@ from yunnao.kernel.errors import Unavailable
 from yunnao.kernel.geometry import distance_m
 from yunnao.kernel.packs.scene import DemoDevice, Product, Rhythm, ScenePack
 from yunnao.kernel.packs.streaming_rules import ThresholdRule
-from yunnao.modules.sensing.domain.encoding import encode
+from yunnao.modules.sensing.domain.encoding import Payload, encode
 
 INTERVAL_S_MAX = 10.0
 """Demo devices speak more often than real ones, so that a visitor sees something happen."""
@@ -114,9 +114,7 @@ class SyntheticDevice:
     def interval_s(self) -> float:
         return min(float(self.product.interval_s), INTERVAL_S_MAX)
 
-    def payload(
-        self, now: datetime, rain: float, chance: random.Random
-    ) -> dict[str, Any] | list[dict[str, Any]]:
+    def payload(self, now: datetime, rain: float, chance: random.Random) -> Payload:
         """What it says now. The hour is the sun's at its longitude."""
         hour = (now.hour + now.minute / 60 + self.device.lon / 15) % 24
         values: dict[str, Any] = {}

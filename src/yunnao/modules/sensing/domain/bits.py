@@ -36,10 +36,12 @@ def frames(decoder: BitsDecoder, raw: Sequence[Any], readable: Bools) -> tuple[l
 
 
 def _frame(decoder: BitsDecoder, written: Any) -> bytes:
-    if not isinstance(written, str):
-        raise InvalidInput("frame_missing", pointer=decoder.frame)
+    if not isinstance(written, bytes if decoder.frame is None else str):
+        raise InvalidInput("frame_missing", pointer=decoder.frame or "")
     try:
-        if decoder.encoding == "hex":
+        if isinstance(written, bytes):
+            frame = written
+        elif decoder.encoding == "hex":
             frame = bytes.fromhex(written)
         else:
             frame = base64.b64decode(written, validate=True)
@@ -113,8 +115,8 @@ def _numbers(bits: Bits, field: BitField) -> Numbers:
     return numbers
 
 
-def frame_of(decoder: BitsDecoder, values: Mapping[str, Any]) -> str:
-    """The frame of `values` (metric to value), as text: what `frames` and `columns` read.
+def frame_of(decoder: BitsDecoder, values: Mapping[str, Any]) -> bytes:
+    """The frame of `values` (metric to value): what `frames` and `columns` read.
 
     Raises InvalidInput `value_not_expressible` where a field cannot hold a value, `frame_conflict`
     where two metrics never come in one frame, `frame_incomplete` where a metric that is not given
@@ -131,7 +133,11 @@ def frame_of(decoder: BitsDecoder, values: Mapping[str, Any]) -> str:
             if not field.invalid:
                 raise InvalidInput("frame_incomplete", metric=metric)
             writing.put(metric, field, field.invalid[0])
-    frame = writing.frame.to_bytes(decoder.length_bytes, "big")
+    return writing.frame.to_bytes(decoder.length_bytes, "big")
+
+
+def as_text(decoder: BitsDecoder, frame: bytes) -> str:
+    """A frame as it stands within JSON."""
     return frame.hex() if decoder.encoding == "hex" else base64.b64encode(frame).decode()
 
 

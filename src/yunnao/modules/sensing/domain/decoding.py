@@ -13,9 +13,18 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from yunnao.kernel.packs.decoders import BitsDecoder, JsonDecoder, SenmlDecoder
+from yunnao.kernel.errors import InvalidInput
+from yunnao.kernel.packs.decoders import (
+    BitsDecoder,
+    CsvDecoder,
+    JsonDecoder,
+    SenmlDecoder,
+    SparkplugDecoder,
+    is_binary,
+)
 from yunnao.kernel.packs.scene import Metric, Product
-from yunnao.modules.sensing.domain import bits, senml, times
+from yunnao.modules.sensing.domain import bits, csv_lines, senml, sparkplug, times
+from yunnao.modules.sensing.domain.payloads import bytes_of
 from yunnao.modules.sensing.domain.pointers import values_at
 from yunnao.modules.sensing.domain.refusals import Refusal, shown
 from yunnao.modules.sensing.domain.times import Int64, as_floats
@@ -47,7 +56,7 @@ class MetricColumn:
 class Decoded:
     """n rows: the message that each is of (n), its time (n), the columns, and what was refused.
 
-    A message in JSON or bits is one row, a SenML pack a row for each record of a metric.
+    A message in JSON or bits is one row, CSV a row a line, SenML and Sparkplug one for each record.
     """
 
     message: Int64
@@ -106,8 +115,12 @@ def decode(product: Product, documents: Sequence[Any], arrival_us: Int64 | None)
     readable = np.fromiter((d is not UNREADABLE for d in documents), np.bool_, len(documents))
     refusals: list[Refusal] = []
     decoder = product.decoder
-    if isinstance(decoder, SenmlDecoder):
-        rows = _senml_rows(product, decoder, documents, arrival_us, readable=readable, refusals=refusals)
+    if is_binary(decoder):
+        documents = _as_bytes(documents, readable, refusals)
+    if isinstance(decoder, SenmlDecoder | SparkplugDecoder):
+        rows = _record_rows(product, decoder, documents, arrival_us, readable=readable, refusals=refusals)
+    elif isinstance(decoder, CsvDecoder):
+        rows = _line_rows(product, decoder, documents, arrival_us, readable=readable, refusals=refusals)
     else:
         rows = _rows(product, decoder, documents, arrival_us, readable=readable, refusals=refusals)
     columns: list[MetricColumn] = []
@@ -141,20 +154,36 @@ def _rows(
     if isinstance(decoder, JsonDecoder):
         raw = {name: values_at(pointer, documents) for name, pointer in decoder.metrics.items()}
     else:
-        found, unusable = bits.frames(decoder, values_at(decoder.frame, documents), readable)
+        written = documents if decoder.frame is None else values_at(decoder.frame, documents)
+        found, unusable = bits.frames(decoder, written, readable)
         values, cut = bits.columns(decoder, found)
         raw = dict(values)
         refusals += unusable + cut
         # A frame that is told about already is not told about a second time.
         readable = readable.copy()
         readable[[refusal.index for refusal in unusable]] = False
-    time_us, timely = _times(product, decoder, documents, arrival_us, readable=readable, refusals=refusals)
+    raw_time = None if decoder.time is None else values_at(decoder.time, documents)
+    form = decoder.time_format
+    time_us, timely = _times(product, form, raw_time, arrival_us, readable=readable, refusals=refusals)
     return _Rows(np.arange(len(documents), dtype=np.int64), time_us, readable & timely, raw)
 
 
-def _senml_rows(
+def _as_bytes(documents: Sequence[Any], readable: Bools, refusals: list[Refusal]) -> list[Any]:
+    """Payloads; one that is none is told, and is not `readable` any more."""
+    found: list[Any] = []
+    for index, document in enumerate(documents):
+        try:
+            found.append(bytes_of(document) if readable[index] else UNREADABLE)
+        except InvalidInput as error:
+            readable[index] = False
+            refusals.append(Refusal(index, error.code, error.params))
+            found.append(UNREADABLE)
+    return found
+
+
+def _record_rows(
     product: Product,
-    decoder: SenmlDecoder,
+    decoder: SenmlDecoder | SparkplugDecoder,
     documents: Sequence[Any],
     arrival_us: Int64 | None,
     *,
@@ -164,7 +193,10 @@ def _senml_rows(
     """One row a record."""
     base_us = _rhythm(product, len(documents)) if arrival_us is None else arrival_us
     packs = [(index, documents[index]) for index in np.flatnonzero(readable).tolist()]
-    records, unusable = senml.records(decoder, packs, base_us)
+    if isinstance(decoder, SenmlDecoder):
+        records, unusable = senml.records(decoder, packs, base_us)
+    else:
+        records, unusable = sparkplug.records(decoder, packs, base_us)
     refusals += unusable
     message = np.array([record.message for record in records], np.int64)
     time_us = np.array([record.time_us for record in records], np.int64)
@@ -179,6 +211,33 @@ def _senml_rows(
     return _Rows(message, time_us, good, raw)
 
 
+def _line_rows(
+    product: Product,
+    decoder: CsvDecoder,
+    documents: Sequence[Any],
+    arrival_us: Int64 | None,
+    *,
+    readable: Bools,
+    refusals: list[Refusal],
+) -> _Rows:
+    """One row a line."""
+    payloads = [(index, documents[index]) for index in np.flatnonzero(readable).tolist()]
+    found, unusable = csv_lines.lines(decoder, product.metrics, payloads)
+    refusals += unusable
+    arrival_us = None if arrival_us is None else arrival_us[found.message]
+    told: list[Refusal] = []
+    time_us, timely = _times(
+        product,
+        decoder.time_format,
+        found.time,
+        arrival_us,
+        readable=np.ones(len(found.message), np.bool_),
+        refusals=told,
+    )
+    refusals.extend(Refusal(int(found.message[r.index]), r.code, r.params) for r in told)
+    return _Rows(found.message, time_us, timely, found.values)
+
+
 def _rhythm(product: Product, n: int) -> Int64:
     """Times of messages that have none, in a dry run."""
     return np.arange(n, dtype=np.int64) * (product.interval_s * 1_000_000)
@@ -186,21 +245,18 @@ def _rhythm(product: Product, n: int) -> Int64:
 
 def _times(
     product: Product,
-    decoder: JsonDecoder | BitsDecoder,
-    documents: Sequence[Any],
+    form: times.TimeFormat,
+    raw: list[Any] | None,
     arrival_us: Int64 | None,
     *,
     readable: Bools,
     refusals: list[Refusal],
 ) -> tuple[Int64, Bools]:
-    """Times, and which of them hold; notes refusals of readable messages."""
-    if decoder.time is None:
-        return (
-            _rhythm(product, len(documents)) if arrival_us is None else arrival_us,
-            np.ones_like(readable),
-        )
-    raw = values_at(decoder.time, documents)
-    time_us, errors = times.parse(raw, decoder.time_format)
+    """Times of rows, and which of them hold; notes refusals of readable rows. `raw` None: the arrival."""
+    if raw is None:
+        time_us = _rhythm(product, len(readable)) if arrival_us is None else arrival_us
+        return time_us, np.ones_like(readable)
+    time_us, errors = times.parse(raw, form)
     good = np.ones_like(readable)
     for index, code in errors.items():
         good[index] = False

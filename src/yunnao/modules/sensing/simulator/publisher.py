@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from time import monotonic
 
 import numpy as np
-import orjson
 import structlog
 
 from yunnao.infra.clock import SystemClock
@@ -20,6 +19,7 @@ from yunnao.infra.nats_subjects import device_topic
 from yunnao.kernel.errors import Unavailable
 from yunnao.kernel.packs.scene import ScenePack
 from yunnao.modules.sensing.domain.encoding import encode
+from yunnao.modules.sensing.domain.payloads import payload_of
 from yunnao.modules.sensing.simulate import flooding, rain_at, storm_at
 from yunnao.modules.sensing.simulator.fleet import Fleet, Ints
 from yunnao.modules.sensing.simulator.profile import Profile
@@ -113,7 +113,7 @@ class Publisher:
         for i, row in enumerate(at.tolist()):
             said = {m: int(column[i]) if m in whole else column[i] for m, column in columns.items()}
             time = now + timedelta(seconds=float(fleet.skew_s[row]))
-            payload = orjson.dumps(encode(fleet.product, said, time))
+            payload = payload_of(fleet.product.decoder, encode(fleet.product, said, time))
             self._send(gateway, device_topic(fleet.name, fleet.id(row)), payload, elapsed_s)
 
     def _send(self, gateway: Gateway, topic: str, payload: bytes, elapsed_s: float) -> None:
