@@ -17,9 +17,12 @@ import orjson
 from yunnao.infra.nats_subjects import STORED_PREFIX
 from yunnao.infra.nervous import Nervous
 from yunnao.infra.postgres import Database, Row
+from yunnao.kernel.packs.alarming import AlarmDefaults
 from yunnao.kernel.packs.scene import ScenePack
 from yunnao.kernel.text import Text
 from yunnao.modules.geography.contracts import AreaCodes
+from yunnao.modules.identity.facade import Identity, Policies
+from yunnao.modules.sensing.alarming.facade import Alarms
 from yunnao.modules.sensing.contracts import DeviceDraft, Floats
 from yunnao.modules.sensing.domain.times import to_us
 from yunnao.modules.sensing.facade import Sensing
@@ -170,6 +173,7 @@ class City:
     clock: SetClock
     twin: Twin
     sensing: Sensing
+    alarms: Alarms
     intake: Intake
     table: LiveTable
     lanes: list[int] = field(default_factory=lambda: [0, 1, 2, 3])
@@ -221,7 +225,9 @@ async def city_of(database_url: str, nats_url: str, now: datetime = NOW) -> Asyn
         async with database.transaction() as tx:
             await twin.install(tx, pack)
             await sensing.install(tx, pack, demo=True)
-        city = City(database, nervous, clock, twin, sensing, sensing.intake(), table)
+        identity = Identity(clock, Policies.load(), None)
+        alarms = Alarms(clock, twin, identity, AlarmDefaults())
+        city = City(database, nervous, clock, twin, sensing, alarms, sensing.intake(), table)
         await city.register("level", "L-1", "L-2")
         yield city
 

@@ -19,6 +19,7 @@ from yunnao.kernel.principal import ANONYMOUS, Principal
 from yunnao.kernel.text import Text
 from yunnao.modules.identity.facade import Identity, Policies
 from yunnao.modules.sensing import http as sensing_http
+from yunnao.modules.sensing.alarming import http as alarms_http
 from yunnao.modules.sensing.lanes import ensure_consumers
 from yunnao.modules.twin import http as twin_http
 
@@ -52,6 +53,7 @@ async def client(city: City) -> AsyncIterator[httpx.AsyncClient]:
     app = FastAPI()
     http.install(app, city.database, authenticate)
     api = APIRouter(prefix=API)
+    api.include_router(alarms_http.router(city.alarms, identity))
     api.include_router(sensing_http.router(city.sensing, city.twin, identity))
     api.include_router(twin_http.router(city.twin, identity))
     app.include_router(api)

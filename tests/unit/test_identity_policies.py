@@ -33,12 +33,13 @@ ANYWHERE = {
     "dispatcher": PERSON
     | OPEN
     | {
-        "events:subscribe", "alarm:acknowledge", "case:list", "case:read", "case:read_reporter",
+        "events:subscribe", "alarm:acknowledge", "alarm:assign", "alarm:close", "alarm:comment",
+        "alarm:suppress", "case:list", "case:read", "case:read_reporter",
         "case:create", "case:assign", "case:reassign", "case:pass", "case:rework", "case:reject",
         "case:close", "photo:read", "open311:create",
     },
-    "department_staff": PERSON | OPEN | {"events:subscribe", "case:create"},
-    "field_worker": PERSON | OPEN | {"events:subscribe", "case:create"},
+    "department_staff": PERSON | OPEN | {"alarm:comment", "events:subscribe", "case:create"},
+    "field_worker": PERSON | OPEN | {"alarm:comment", "events:subscribe", "case:create"},
     "leader": PERSON | OPEN | {"events:subscribe", "case:list", "case:read", "photo:read"},
     "data_steward": PERSON | OPEN | {"sensing:ingest", "device:register"},
     "administrator": PERSON

@@ -17,7 +17,7 @@ def consumers(platform: Platform) -> list[Consumer]:
     async def on_alarm(tx: Transaction, event: Event) -> None:
         case_id = await platform.cases.on_alarm(tx, event)
         if case_id is not None:
-            await platform.sensing.link_case(tx, UUID(event.data["alarm_id"]), case_id)
+            await platform.alarms.link_case(tx, UUID(event.data["alarm_id"]), case_id)
 
     return [
         Consumer("cases-on-alarm", ["sensing.alarm.opened"], on_alarm),
@@ -37,6 +37,7 @@ def timers(platform: Platform) -> list[Timer]:
         await platform.cases.scan_deadlines(tx, platform.clock.now())
 
     return [
+        Timer("alarms.sweep", "* * * * * */10", platform.alarms.sweep),
         Timer("cases.deadlines", "* * * * * */15", deadlines),
         Timer("identity.link_audit", "* * * * * */2", platform.identity.link_audit),
         Timer("infra.prune", "17 * * * * 0", prune),

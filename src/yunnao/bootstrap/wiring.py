@@ -23,6 +23,7 @@ from yunnao.kernel.packs.scene import ScenePack
 from yunnao.modules.cases.facade import Cases
 from yunnao.modules.geography.facade import Geography
 from yunnao.modules.identity.facade import Identity, Policies
+from yunnao.modules.sensing.alarming.facade import Alarms
 from yunnao.modules.sensing.facade import Sensing
 from yunnao.modules.sensing.lanes import ensure_consumers
 from yunnao.modules.sensing.latest import PostgresLatestValues
@@ -57,6 +58,7 @@ class Platform:
     geography: Geography
     twin: Twin
     sensing: Sensing
+    alarms: Alarms
     cases: Cases
 
 
@@ -94,11 +96,13 @@ def assemble(
     twin = Twin(clock, geography)
     zone = ZoneInfo(city.manifest.time_zone)
     table = LiveTable(settings.home / "live")
-    sensing = Sensing(clock, twin, nervous, PostgresLatestValues(), table, zone)
+    sensing = Sensing(clock, twin, nervous, PostgresLatestValues(), table, zone, city.manifest.alarms)
+    alarms = Alarms(clock, twin, identity, city.manifest.alarms)
     cases = Cases(clock, identity, geography, FileStore(settings.files_url))
     return Platform(
-        settings, servers, clock, database, nervous, city, scenes, identity, geography, twin, sensing, cases
-    )
+        settings, servers, clock, database, nervous, city, scenes, identity, geography, twin, sensing, alarms,
+        cases,
+    )  # fmt: skip
 
 
 @asynccontextmanager

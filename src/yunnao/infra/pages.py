@@ -3,6 +3,7 @@
 import base64
 import binascii
 from typing import Annotated, Any
+from uuid import UUID
 
 import orjson
 from fastapi import Query
@@ -47,3 +48,12 @@ def text_cursor(cursor: str | None) -> str | None:
     if key is not None and (not isinstance(key, str) or "\x00" in key):
         raise InvalidInput("cursor_invalid")
     return key
+
+
+def uuid_cursor(cursor: str | None) -> UUID | None:
+    """The key of a list in order of UUIDs. Raises InvalidInput where the cursor holds anything else."""
+    key = decode_cursor(cursor)
+    try:
+        return UUID(key) if key is not None else None
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InvalidInput("cursor_invalid") from error

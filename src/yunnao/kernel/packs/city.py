@@ -14,6 +14,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from yunnao.kernel.packs.alarming import AlarmDefaults
 from yunnao.kernel.packs.common import Code, Model, Slug, Text, Version
 
 RoleName = Literal[
@@ -35,6 +36,7 @@ class CityManifest(Model):
     dispatch_confidence_min: float = Field(
         0.7, ge=0, le=1, description="Below this confidence a person dispatches."
     )
+    alarms: AlarmDefaults = AlarmDefaults()
 
 
 class Area(Model):

@@ -1,12 +1,12 @@
 """Parts that scene packs and city packs share."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from yunnao.kernel.text import Text
 
-__all__ = ["Code", "Model", "PascalName", "Slug", "Text", "Version"]
+__all__ = ["Code", "Model", "PascalName", "Severity", "Slug", "Text", "Version"]
 
 Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=60)]
 """A name of parts joined by hyphens, lower case: `urban-management`."""
@@ -16,6 +16,9 @@ Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=
 
 PascalName = Annotated[str, Field(pattern=r"^[A-Z][A-Za-z0-9]*$", max_length=60)]
 """A type name as NGSI-LD writes it: `CarPark`."""
+
+Severity = Literal["minor", "moderate", "severe", "extreme"]
+"""CAP 1.2, element `severity`."""
 
 Version = Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")]
 

@@ -1,13 +1,9 @@
 """What every rule of a pack has, whichever operator finds its alarms."""
 
-from typing import Literal
-
 from pydantic import Field
 
-from yunnao.kernel.packs.common import Code, Model, Slug, Text
-
-Severity = Literal["minor", "moderate", "severe", "extreme"]
-"""CAP 1.2, element `severity`."""
+from yunnao.kernel.packs.alarming import EscalationLevel, FloodLimit, Grouping
+from yunnao.kernel.packs.common import Code, Model, Severity, Slug, Text
 
 
 class RaisedCase(Model):
@@ -24,3 +20,10 @@ class RuleBase(Model):
     severity: Severity = "moderate"
     message: Text = Field(description="With {entity}, {value}, {since} as parameters.")
     case: RaisedCase | None = Field(None, description="The case to open; none: the alarm only.")
+    escalation: list[EscalationLevel] | None = Field(
+        None, description="What happens while nobody acknowledges an alarm; none: as the city's file says."
+    )
+    flood: FloodLimit | None = Field(None, description="None: as the city's file says.")
+    group: Grouping | None = Field(
+        None, description="When an alarm lies beneath another as its consequence; none: never."
+    )

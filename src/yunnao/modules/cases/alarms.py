@@ -6,7 +6,7 @@ from uuid import UUID
 
 from yunnao.infra.postgres import Transaction
 from yunnao.kernel.errors import InvalidInput
-from yunnao.kernel.packs.rule_base import Severity
+from yunnao.kernel.packs.common import Severity
 from yunnao.kernel.principal import SYSTEM
 from yunnao.modules.cases import store
 from yunnao.modules.cases.contracts import NewCase

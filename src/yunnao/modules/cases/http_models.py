@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from yunnao.kernel.packs.rule_base import Severity
+from yunnao.kernel.packs.common import Severity
 from yunnao.kernel.text import Text
 from yunnao.modules.cases.domain import Need, Source, Status
 

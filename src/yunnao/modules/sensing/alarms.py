@@ -12,15 +12,16 @@ from yunnao.infra import outbox
 from yunnao.infra.postgres import Row, Transaction, load_queries
 from yunnao.infra.telemetry import ALARMS_OPENED
 from yunnao.kernel.ids import UUID, new_id
+from yunnao.kernel.packs.alarming import AlarmDefaults
 from yunnao.kernel.text import Text, say
+from yunnao.kernel.time import Clock
+from yunnao.modules.sensing.alarming.placing import Opened, Placed, Placer
+from yunnao.modules.sensing.alarming.telling import CLEARED, NOTHING_OF, OPENED, event_data, thing_of
+from yunnao.modules.sensing.alarming.timeline import Entry, append
 from yunnao.modules.sensing.registry import InstalledRule
 from yunnao.modules.twin.facade import Twin
 
 QUERIES = load_queries("yunnao.modules.sensing", "intake.sql")
-
-OPENED = "sensing.alarm.opened"
-ACKNOWLEDGED = "sensing.alarm.acknowledged"
-CLEARED = "sensing.alarm.cleared"
 
 
 @dataclass(frozen=True)
@@ -87,11 +88,16 @@ async def save_states(tx: Transaction, before: States, after: States) -> None:
 
 
 class Teller:
-    """Keeps alarms and tells of them, with the words that people read."""
+    """Keeps alarms and tells of them, with the words that people read.
 
-    def __init__(self, twin: Twin, zone: ZoneInfo) -> None:
+    `zone` is the city's, for the times in messages.
+    """
+
+    def __init__(self, clock: Clock, twin: Twin, zone: ZoneInfo, defaults: AlarmDefaults) -> None:
+        self._clock = clock
         self._twin = twin
         self._zone = zone
+        self._placer = Placer(twin, defaults)
 
     async def tell(
         self, tx: Transaction, openings: Sequence[Opening], clearings: Sequence[Clearing]
@@ -99,36 +105,57 @@ class Teller:
         """Writes both and publishes their events in order of time.
 
         Answers the kept id for each opening: another's, where an alarm of the same rule and device
-        was there already.
+        was there already. An alarm that is suppressed, beneath its cause or within a flood is told
+        without a case; a flood with the rule's. Rule states, where the caller locks any, are locked before.
         """
         if not openings and not clearings:
             return {}
+        if openings:
+            await self._placer.lock(tx)
         things = await self._things(tx, {o.device for o in openings} | {c.device for c in clearings})
         by_number = {clearing.rule.number: clearing.rule for clearing in clearings}
         told: list[tuple[datetime, str, dict[str, Any]]] = []
-        for row in await self._clear(tx, clearings):
+        cleared = await self._clear(tx, clearings)
+        for row in cleared:
             data = event_data(row, by_number[row["rule"]], things[row["device"]])
             told.append((row["cleared_at"], CLEARED, data))
-        kept: dict[UUID, UUID] = {}
-        for opening, row, kept_id in await self._open(tx, openings, things):
-            kept[opening.id] = kept_id
-            if kept_id != opening.id:
-                continue
+        entries = [Entry(row["id"], row["cleared_at"], "cleared") for row in cleared]
+        rows = await self._open(tx, openings, things)
+        kept = {opening.id: kept_id for opening, _, kept_id in rows}
+        fresh = [(opening, row) for opening, row, kept_id in rows if kept_id == opening.id]
+        for opening, _ in fresh:
             ALARMS_OPENED.labels(opening.rule.rule).inc()
-            data = event_data(row, opening.rule, things[opening.device])
+            entries.append(Entry(opening.id, opening.opened_at, "opened"))
+            if opening.cleared_at is not None:
+                entries.append(Entry(opening.id, opening.cleared_at, "cleared"))
+        await append(tx, sorted(entries, key=lambda entry: entry.time))
+        placed = await self._place(tx, [opening for opening, _ in fresh], things)
+        for opening, row in fresh:
+            data = event_data(row | _standing(opening.id, placed), opening.rule, things[opening.device])
             told.append((opening.opened_at, OPENED, data))
             if opening.cleared_at is not None:
                 told.append((opening.cleared_at, CLEARED, data))
+        told += [(f["opened_at"], OPENED, event_data(f, f["installed"], NOTHING_OF)) for f in placed.floods]
         told.sort(key=lambda event: event[0])
         await outbox.publish_many(tx, [(subject, data) for _, subject, data in told])
         return kept
 
+    async def _place(self, tx: Transaction, openings: Sequence[Opening], things: dict[int, Row]) -> Placed:
+        opened = [
+            Opened(
+                o.id, o.rule, o.device, things[o.device]["entity"], o.opened_at, things[o.device]["lon"],
+                things[o.device]["lat"], things[o.device]["district"],
+            )
+            for o in openings
+        ]  # fmt: skip
+        return await self._placer.place(tx, opened, self._clock.now())
+
     async def _things(self, tx: Transaction, numbers: set[int]) -> dict[int, Row]:
-        """Devices by number, each with the name of its entity."""
+        """Devices by number, as `thing_of` shows them."""
         cursor = await tx.execute(QUERIES["devices_by_number"], {"numbers": list(numbers)})
         rows = await cursor.fetchall()
-        names = await self._twin.names(tx, [row["entity"] for row in rows])
-        return {row["number"]: {**row, "name": names.get(row["entity"], Text(**row["name"]))} for row in rows}
+        places = await self._twin.places(tx, [row["entity"] for row in rows])
+        return {row["number"]: thing_of(row, places.get(row["entity"])) for row in rows}
 
     async def _clear(self, tx: Transaction, clearings: Sequence[Clearing]) -> list[Row]:
         if not clearings:
@@ -144,6 +171,7 @@ class Teller:
     ) -> list[tuple[Opening, Row, UUID]]:
         if not openings:
             return []
+        now = self._clock.now()
         rows: list[Row] = [
             {
                 "id": o.id,
@@ -169,6 +197,10 @@ class Teller:
                 "opened_at": [o.opened_at for o in openings],
                 "cleared_at": [o.cleared_at for o in openings],
                 "traces": [row["trace_id"] for row in rows],
+                "lons": [things[o.device]["lon"] for o in openings],
+                "lats": [things[o.device]["lat"] for o in openings],
+                "districts": [things[o.device]["district"] for o in openings],
+                "escalate_at": [self._placer.escalate_at(o.rule, 0, now) for o in openings],
             },
         )
         kept = await cursor.fetchall()
@@ -189,31 +221,17 @@ class Teller:
         )
 
 
+def _standing(alarm: UUID, placed: Placed) -> Row:
+    """Where an opening stands, as its event tells it."""
+    return {
+        "raises": placed.raises(alarm),
+        "parent": placed.parent.get(alarm),
+        "suppressed_until": placed.suppressed.get(alarm),
+    }
+
+
 def _filled(template: str, entity: str, value: str, since: str) -> str:
     try:
         return template.format(entity=entity, value=value, since=since)
     except (KeyError, IndexError, ValueError):
         return template  # a pack's misspelt parameter must not stop the readings of the city
-
-
-def event_data(alarm: Row, rule: InstalledRule, thing: Row) -> dict[str, Any]:
-    """What an alarm's event carries: all that the opening of a case needs."""
-    case = rule.spec.case
-    return {
-        "alarm_id": str(alarm["id"]),
-        "rule": rule.rule,
-        "scene": rule.scene,
-        "label": rule.spec.label.model_dump(),
-        "device": thing["id"],
-        "entity": thing["entity"],
-        "entity_name": thing["name"].model_dump(),
-        "lon": thing["lon"],
-        "lat": thing["lat"],
-        "value": alarm["value"],
-        "severity": alarm["severity"],
-        "message": alarm["message"],
-        "case": case.model_dump() if case is not None else None,
-        "opened_at": alarm["opened_at"].isoformat(),
-        "cleared_at": alarm["cleared_at"].isoformat() if alarm["cleared_at"] else None,
-        "trace_id": alarm["trace_id"],
-    }

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yunnao.infra.postgres import Transaction
-from yunnao.kernel.ids import UUID
 from yunnao.kernel.packs.scene import Product
 from yunnao.kernel.text import Text
 
@@ -18,7 +17,6 @@ Int64 = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 DeviceState = Literal["online", "silent"]
-AlarmState = Literal["open", "acknowledged", "cleared"]
 
 
 @dataclass(frozen=True)
@@ -81,36 +79,6 @@ class Readings:
     metric: str
     unit_label: Text | None
     points: list[tuple[datetime, Any]]
-
-
-@dataclass(frozen=True)
-class Alarm:
-    """What a rule found. Times are those of readings; for silence those of the platform's clock."""
-
-    id: UUID
-    scene: str
-    rule: str
-    label: Text
-    severity: str
-    state: AlarmState
-    message: Text
-    device: str
-    entity: str
-    entity_name: Text
-    lon: float | None
-    lat: float | None
-    value: float | None
-    opened_at: datetime
-    acknowledged_at: datetime | None
-    cleared_at: datetime | None
-    case_id: UUID | None
-    trace_id: str
-
-
-@dataclass(frozen=True)
-class AlarmPage:
-    items: list[Alarm]
-    after: str | None
 
 
 @dataclass(frozen=True)

@@ -4,23 +4,20 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from yunnao.infra import deadletters, outbox
+from yunnao.infra import deadletters
 from yunnao.infra.nats_subjects import device_topic, intake_subject
 from yunnao.infra.nervous import Nervous
 from yunnao.infra.pages import like_pattern
 from yunnao.infra.postgres import Row, Transaction
 from yunnao.kernel.errors import Conflict, InvalidInput, NotFound
 from yunnao.kernel.ids import UUID
+from yunnao.kernel.packs.alarming import AlarmDefaults
 from yunnao.kernel.packs.scene import DemoDevice, Metric, ScenePack
-from yunnao.kernel.principal import Principal
 from yunnao.kernel.text import Text
 from yunnao.kernel.time import Clock
 from yunnao.modules.sensing import store
-from yunnao.modules.sensing.alarms import ACKNOWLEDGED, Clearing, Teller, event_data
+from yunnao.modules.sensing.alarms import Clearing, Teller
 from yunnao.modules.sensing.contracts import (
-    Alarm,
-    AlarmPage,
-    AlarmState,
     Device,
     DeviceDraft,
     DevicePage,
@@ -37,7 +34,7 @@ from yunnao.modules.sensing.domain.encoding import encode
 from yunnao.modules.sensing.doors import HttpDoor
 from yunnao.modules.sensing.intake import Intake
 from yunnao.modules.sensing.live.table import LiveTable
-from yunnao.modules.sensing.registry import InstalledRule, rule_of
+from yunnao.modules.sensing.registry import InstalledRule
 from yunnao.modules.sensing.rules import silence
 from yunnao.modules.sensing.rules.domain.dry_run import dry_run
 from yunnao.modules.twin.contracts import EntityDraft, urn
@@ -65,12 +62,13 @@ class Sensing:
         latest: LatestValues,
         table: LiveTable,
         zone: ZoneInfo,
+        alarm_defaults: AlarmDefaults | None = None,
     ) -> None:
         self._clock = clock
         self._twin = twin
         self._latest = latest
         self._table = table
-        self._teller = Teller(twin, zone)
+        self._teller = Teller(clock, twin, zone, alarm_defaults or AlarmDefaults())
         self._door = HttpDoor(clock, nervous)
 
     # --- packs and devices ---
@@ -236,52 +234,11 @@ class Sensing:
         await self._door.again(row["subject"], bytes(row["payload"]))
         await deadletters.mark_replayed(tx, letter)
 
-    # --- alarms ---
+    # --- by the clock ---
 
     async def scan_silence(self, tx: Transaction) -> int:
         """Opens the alarms of silence rules; answers how many."""
         return await silence.scan(tx, self._teller)
-
-    async def alarms(
-        self, tx: Transaction, *, limit: int, state: AlarmState | None = None, before: UUID | None = None
-    ) -> AlarmPage:
-        """Alarms, newest first."""
-        rows = await store.alarm_rows(tx, limit=limit + 1, state=state, before=before)
-        items = await self._alarms(tx, rows[:limit])
-        return AlarmPage(items, str(items[-1].id) if len(rows) > limit else None)
-
-    async def alarm(self, tx: Transaction, alarm: UUID) -> Alarm:
-        """Raises NotFound `alarm_unknown`."""
-        rows = await store.alarm_rows(tx, limit=1, alarm=alarm)
-        if not rows:
-            raise NotFound("alarm_unknown")
-        return (await self._alarms(tx, rows))[0]
-
-    async def acknowledge(self, tx: Transaction, alarm: UUID, principal: Principal) -> Alarm:
-        """Somebody has seen it. Acknowledging again changes nothing.
-
-        Raises NotFound `alarm_unknown`, Conflict `alarm_cleared`.
-        """
-        changed = await store.acknowledge(tx, alarm, principal.id, self._clock.now())
-        found = await self.alarm(tx, alarm)
-        if not changed and found.state == "cleared":
-            raise Conflict("alarm_cleared")
-        if changed:
-            row = (await store.alarm_rows(tx, limit=1, alarm=alarm))[0]
-            thing = {
-                "id": found.device,
-                "entity": found.entity,
-                "name": found.entity_name,
-                "lon": found.lon,
-                "lat": found.lat,
-            }
-            rule = InstalledRule(row["rule_number"], found.scene, found.rule, rule_of(row["spec"]))
-            await outbox.publish(tx, ACKNOWLEDGED, event_data(row, rule, thing))
-        return found
-
-    async def link_case(self, tx: Transaction, alarm: UUID, case_id: UUID) -> None:
-        """Notes the case that an alarm opened."""
-        await store.link(tx, alarm, case_id)
 
     async def overview(self, tx: Transaction, today_from: datetime) -> Overview:
         """Counts of now, and of readings since `today_from` (the city's midnight)."""
@@ -320,32 +277,6 @@ class Sensing:
                 state="online" if row["online"] else "silent",
                 last_seen=row["last_seen"],
                 latest=latest[row["number"]],
-            )
-            for row in rows
-        ]
-
-    async def _alarms(self, tx: Transaction, rows: list[Row]) -> list[Alarm]:
-        names = await self._twin.names(tx, [row["entity"] for row in rows])
-        return [
-            Alarm(
-                id=row["id"],
-                scene=row["scene"],
-                rule=row["rule"],
-                label=Text(**row["spec"]["label"]),
-                severity=row["severity"],
-                state=row["state"],
-                message=Text(**row["message"]),
-                device=row["device"],
-                entity=row["entity"],
-                entity_name=names.get(row["entity"], Text(**row["name"])),
-                lon=row["lon"],
-                lat=row["lat"],
-                value=row["value"],
-                opened_at=row["opened_at"],
-                acknowledged_at=row["acknowledged_at"],
-                cleared_at=row["cleared_at"],
-                case_id=row["case_id"],
-                trace_id=row["trace_id"],
             )
             for row in rows
         ]

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 
 from yunnao.infra import deadletters
 from yunnao.infra.http import CurrentPrincipal, Tx
-from yunnao.infra.pages import Limit, decode_cursor, encode_cursor, text_cursor
+from yunnao.infra.pages import Limit, encode_cursor, text_cursor, uuid_cursor
 from yunnao.kernel.errors import InvalidInput
 from yunnao.kernel.text import preferred_language
 from yunnao.modules.identity.contracts import Resource
@@ -28,7 +28,6 @@ def router(sensing: Sensing, twin: Twin, identity: Identity) -> APIRouter:
     routes = APIRouter(tags=["sensing"])
     _intake(routes, sensing, identity)
     _devices(routes, sensing, twin, identity)
-    _alarms(routes, sensing, identity)
     _dead_letters(routes, sensing, identity)
     return routes
 
@@ -116,28 +115,6 @@ def _devices(routes: APIRouter, sensing: Sensing, twin: Twin, identity: Identity
         return models.ReadingsOut(metric=found.metric, unit_label=found.unit_label, points=found.points)
 
 
-def _alarms(routes: APIRouter, sensing: Sensing, identity: Identity) -> None:
-    @routes.get("/alarms")
-    async def list_alarms(
-        tx: Tx,
-        principal: CurrentPrincipal,
-        state: Literal["open", "acknowledged", "cleared"] | None = None,
-        limit: Limit = 50,
-        cursor: str | None = None,
-    ) -> models.AlarmsOut:
-        identity.authorize(principal, "alarm:list")
-        page = await sensing.alarms(tx, state=state, limit=limit, before=_uuid_cursor(cursor))
-        return models.AlarmsOut(
-            items=[models.alarm_out(alarm) for alarm in page.items],
-            next=encode_cursor(page.after) if page.after else None,
-        )
-
-    @routes.post("/alarms/{alarm}/acknowledge")
-    async def acknowledge(tx: Tx, principal: CurrentPrincipal, alarm: UUID) -> models.AlarmOut:
-        identity.authorize(principal, "alarm:acknowledge", Resource("Alarm", str(alarm)))
-        return models.alarm_out(await sensing.acknowledge(tx, alarm, principal))
-
-
 def _dead_letters(routes: APIRouter, sensing: Sensing, identity: Identity) -> None:
     @routes.get("/dead-letters")
     async def list_letters(
@@ -150,7 +127,7 @@ def _dead_letters(routes: APIRouter, sensing: Sensing, identity: Identity) -> No
         cursor: str | None = None,
     ) -> models.LettersOut:
         identity.authorize(principal, "deadletter:read")
-        rows = await deadletters.page(tx, waiting=waiting, limit=limit, before=_uuid_cursor(cursor))
+        rows = await deadletters.page(tx, waiting=waiting, limit=limit, before=uuid_cursor(cursor))
         language = preferred_language(request.headers.get("accept-language"))
         return models.LettersOut(
             items=[models.letter_out(row, language) for row in rows],
@@ -162,11 +139,3 @@ def _dead_letters(routes: APIRouter, sensing: Sensing, identity: Identity) -> No
         identity.authorize(principal, "deadletter:replay")
         await sensing.replay_dead_letter(tx, letter)
         return {"id": str(letter)}
-
-
-def _uuid_cursor(cursor: str | None) -> UUID | None:
-    key = decode_cursor(cursor)
-    try:
-        return UUID(key) if key is not None else None
-    except (ValueError, TypeError, AttributeError) as error:
-        raise InvalidInput("cursor_invalid") from error

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from yunnao.infra.postgres import Row
 from yunnao.kernel.text import Language, Text, say
-from yunnao.modules.sensing.contracts import Alarm, Device, DeviceDraft, InstalledProduct, Rejected
+from yunnao.modules.sensing.contracts import Device, DeviceDraft, InstalledProduct, Rejected
 
 DEVICES_PER_REQUEST_MAX = 5_000
 PREVIEW_BYTES_MAX = 2_000
@@ -141,31 +141,6 @@ class ReadingsOut(BaseModel):
     points: list[tuple[datetime, Any]]
 
 
-class AlarmOut(BaseModel):
-    id: UUID
-    scene: str
-    rule: str
-    label: Text
-    severity: str
-    state: str
-    message: Text
-    device: str
-    entity: NamedOut
-    lon: float | None
-    lat: float | None
-    value: float | None
-    opened_at: datetime
-    acknowledged_at: datetime | None
-    cleared_at: datetime | None
-    case_id: UUID | None
-    trace_id: str
-
-
-class AlarmsOut(BaseModel):
-    items: list[AlarmOut]
-    next: str | None
-
-
 class LetterOut(BaseModel):
     id: UUID
     source: str
@@ -212,28 +187,6 @@ def device_out(device: Device, names: Mapping[str, Text]) -> DeviceOut:
         state=device.state,
         last_seen=device.last_seen,
         latest={name: LatestOut(value=v.value, time=v.time) for name, v in device.latest.items()},
-    )
-
-
-def alarm_out(alarm: Alarm) -> AlarmOut:
-    return AlarmOut(
-        id=alarm.id,
-        scene=alarm.scene,
-        rule=alarm.rule,
-        label=alarm.label,
-        severity=alarm.severity,
-        state=alarm.state,
-        message=alarm.message,
-        device=alarm.device,
-        entity=NamedOut(id=alarm.entity, name=alarm.entity_name),
-        lon=alarm.lon,
-        lat=alarm.lat,
-        value=alarm.value,
-        opened_at=alarm.opened_at,
-        acknowledged_at=alarm.acknowledged_at,
-        cleared_at=alarm.cleared_at,
-        case_id=alarm.case_id,
-        trace_id=alarm.trace_id,
     )
 
 

@@ -98,7 +98,8 @@ USING unnest(%(devices)s::int[], %(rules)s::smallint[]) AS t (device, rule)
 WHERE s.device = t.device AND s.rule = t.rule;
 
 -- name: alarms_clear
-UPDATE sensing.alarm a SET state = 'cleared', cleared_at = t.cleared_at
+UPDATE sensing.alarm a SET state = 'cleared', cleared_at = t.cleared_at, escalate_at = NULL,
+    suppressed_until = NULL
 FROM unnest(%(ids)s::uuid[], %(cleared_at)s::timestamptz[]) AS t (id, cleared_at)
 WHERE a.id = t.id AND a.state <> 'cleared'
 RETURNING a.id, a.rule, a.device, a.severity, a.value, a.message, a.opened_at, a.cleared_at, a.trace_id;
@@ -107,11 +108,13 @@ RETURNING a.id, a.rule, a.device, a.severity, a.value, a.message, a.opened_at, a
 -- Where a rule and a device have an alarm that is not cleared, a second is not opened: the empty
 -- update makes the first one's id come back.
 INSERT INTO sensing.alarm AS a
-    (id, rule, device, state, severity, value, message, opened_at, cleared_at, trace_id)
+    (id, rule, device, state, severity, value, message, opened_at, cleared_at, trace_id, lon, lat, district,
+     escalate_at)
 SELECT * FROM unnest(
     %(ids)s::uuid[], %(rules)s::smallint[], %(devices)s::int[], %(states)s::text[], %(severities)s::text[],
     %(values)s::float8[], %(messages)s::jsonb[], %(opened_at)s::timestamptz[], %(cleared_at)s::timestamptz[],
-    %(traces)s::text[])
+    %(traces)s::text[], %(lons)s::float8[], %(lats)s::float8[], %(districts)s::text[],
+    %(escalate_at)s::timestamptz[])
 ON CONFLICT (rule, device) WHERE state <> 'cleared' DO UPDATE SET severity = a.severity
 RETURNING id, rule, device;
 

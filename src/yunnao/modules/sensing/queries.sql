@@ -126,24 +126,6 @@ WHERE time >= %(start)s AND time <= %(last)s AND series IN (
     SELECT s.series FROM sensing.series s JOIN sensing.device d ON d.number = s.device
     WHERE d.id = ANY(%(devices)s));
 
--- name: alarms_page
--- Newest first; ids grow with time.
-SELECT a.id, a.state, a.severity, a.value, a.message, a.opened_at, a.acknowledged_at, a.cleared_at,
-       a.case_id, a.trace_id, r.number AS rule_number, r.scene, r.rule, r.spec, d.number AS device_number,
-       d.id AS device, d.entity, d.name, d.lon, d.lat
-FROM sensing.alarm a JOIN sensing.rule r ON r.number = a.rule JOIN sensing.device d ON d.number = a.device
-WHERE (%(state)s::text IS NULL OR a.state = %(state)s)
-  AND (%(before)s::uuid IS NULL OR a.id < %(before)s)
-  AND (%(id)s::uuid IS NULL OR a.id = %(id)s)
-ORDER BY a.id DESC LIMIT %(limit)s;
-
--- name: alarm_acknowledge
-UPDATE sensing.alarm SET state = 'acknowledged', acknowledged_at = %(now)s, acknowledged_by = %(by)s
-WHERE id = %(id)s AND state = 'open' RETURNING id;
-
--- name: alarm_link
-UPDATE sensing.alarm SET case_id = %(case_id)s WHERE id = %(id)s;
-
 -- name: overview
 SELECT
     (SELECT count(*) FROM sensing.device) AS devices,

@@ -7,7 +7,6 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from yunnao.infra.postgres import Row, Transaction, load_queries
-from yunnao.kernel.ids import UUID
 from yunnao.kernel.packs.rules import Rule
 from yunnao.kernel.packs.scene import Product
 from yunnao.modules.sensing.contracts import DeviceDraft, InstalledProduct
@@ -185,30 +184,6 @@ async def count_readings(tx: Transaction, devices: Sequence[str], start: datetim
     )
     row = await cursor.fetchone()
     return int(row["n"]) if row else 0
-
-
-async def alarm_rows(
-    tx: Transaction,
-    *,
-    limit: int,
-    state: str | None = None,
-    before: UUID | None = None,
-    alarm: UUID | None = None,
-) -> list[Row]:
-    cursor = await tx.execute(
-        QUERIES["alarms_page"], {"limit": limit, "state": state, "before": before, "id": alarm}
-    )
-    return await cursor.fetchall()
-
-
-async def acknowledge(tx: Transaction, alarm: UUID, by: UUID | None, now: datetime) -> bool:
-    """False where the alarm was not open."""
-    cursor = await tx.execute(QUERIES["alarm_acknowledge"], {"id": alarm, "by": by, "now": now})
-    return await cursor.fetchone() is not None
-
-
-async def link(tx: Transaction, alarm: UUID, case_id: UUID) -> None:
-    await tx.execute(QUERIES["alarm_link"], {"id": alarm, "case_id": case_id})
 
 
 async def overview(tx: Transaction, now: datetime, today_from: datetime) -> Row:

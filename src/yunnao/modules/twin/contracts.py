@@ -97,6 +97,16 @@ class Entity:
 
 
 @dataclass(frozen=True)
+class EntityPlace:
+    """An entity's name, and where it is: WGS 84 and the district's code."""
+
+    name: Text
+    lon: float | None
+    lat: float | None
+    district: str | None
+
+
+@dataclass(frozen=True)
 class EntityPage:
     """Entities in order of id; `after` is the cursor of the next page."""
 

@@ -20,6 +20,7 @@ from yunnao.modules.twin.contracts import (
     Entity,
     EntityDraft,
     EntityPage,
+    EntityPlace,
     Layer,
     ObservedAttributes,
 )
@@ -111,6 +112,16 @@ class Twin:
     async def names(self, tx: Transaction, ids: Sequence[str]) -> dict[str, Text]:
         """Names by id, of those that exist."""
         return await store.names(tx, ids)
+
+    async def places(self, tx: Transaction, ids: Sequence[str]) -> dict[str, EntityPlace]:
+        """Names and places by id, of those that exist."""
+        return await store.places(tx, ids)
+
+    async def relations(
+        self, tx: Transaction, ids: Sequence[str], names: Sequence[str]
+    ) -> dict[str, dict[str, str]]:
+        """Relations of these names, by entity and name: the URN that each points to."""
+        return await store.relations(tx, ids, names) if ids and names else {}
 
     async def layers(self, tx: Transaction) -> list[Layer]:
         return await store.layers(tx)

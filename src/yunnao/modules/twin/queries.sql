@@ -142,6 +142,18 @@ WHERE (%(type)s::text IS NULL OR type = %(type)s)
 -- name: entities_named
 SELECT id, name, lon, lat FROM twin.entity WHERE id = ANY(%(ids)s);
 
+-- name: entities_places
+SELECT id, name, lon, lat, district FROM twin.entity WHERE id = ANY(%(ids)s);
+
+-- name: entities_relations
+-- Only the relations of these names, of entities that have any of them.
+SELECT e.id, r.relations FROM twin.entity e
+CROSS JOIN LATERAL (
+    SELECT jsonb_object_agg(key, value ->> 'object') AS relations FROM jsonb_each(e.relations)
+    WHERE key = ANY(%(names)s)
+) AS r
+WHERE e.id = ANY(%(ids)s) AND e.relations ?| %(names)s;
+
 -- name: layer_points
 -- Only what the map needs of each entity.
 SELECT id, name, lon, lat,

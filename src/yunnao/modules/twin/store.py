@@ -17,6 +17,7 @@ from yunnao.modules.twin.contracts import (
     ENTITY_COLUMNS,
     Entity,
     EntityPage,
+    EntityPlace,
     Layer,
     ObservedAttributes,
 )
@@ -121,6 +122,18 @@ async def page(
 async def names(tx: Transaction, ids: Sequence[str]) -> dict[str, Text]:
     rows = await (await tx.execute(QUERIES["entities_named"], {"ids": list(ids)})).fetchall()
     return {row["id"]: Text(**row["name"]) for row in rows}
+
+
+async def places(tx: Transaction, ids: Sequence[str]) -> dict[str, EntityPlace]:
+    rows = await (await tx.execute(QUERIES["entities_places"], {"ids": list(ids)})).fetchall()
+    return {
+        row["id"]: EntityPlace(Text(**row["name"]), row["lon"], row["lat"], row["district"]) for row in rows
+    }
+
+
+async def relations(tx: Transaction, ids: Sequence[str], names: Sequence[str]) -> dict[str, dict[str, str]]:
+    cursor = await tx.execute(QUERIES["entities_relations"], {"ids": list(ids), "names": list(names)})
+    return {row["id"]: row["relations"] for row in await cursor.fetchall()}
 
 
 def _layer(row: Row) -> Layer:

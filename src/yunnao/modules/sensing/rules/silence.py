@@ -53,8 +53,8 @@ async def _scan_rule(
     openings = [
         Opening(new_id(), rule, row["device"], None, row["opened_at"], row["seen_at"]) for row in rows
     ]
-    kept = await teller.tell(tx, openings, [])
     before = await load_states(tx, [o.device for o in openings])
+    kept = await teller.tell(tx, openings, [])
     after = dict(before)
     for opening in openings:
         key = opening.device, rule.number
