@@ -28,6 +28,8 @@ from yunnao.modules.sensing.facade import Sensing
 from yunnao.modules.sensing.lanes import ensure_consumers
 from yunnao.modules.sensing.latest import PostgresLatestValues
 from yunnao.modules.sensing.live.table import LiveTable
+from yunnao.modules.sensing.sensorthings.facade import SensorThings
+from yunnao.modules.sensing.sensorthings.latest import LiveNewest
 from yunnao.modules.twin.facade import Twin
 
 
@@ -60,6 +62,7 @@ class Platform:
     sensing: Sensing
     alarms: Alarms
     cases: Cases
+    sensorthings: SensorThings
 
 
 def ensure_servers(settings: Settings, tell: Progress = silent) -> Servers:
@@ -101,7 +104,7 @@ def assemble(
     cases = Cases(clock, identity, geography, FileStore(settings.files_url))
     return Platform(
         settings, servers, clock, database, nervous, city, scenes, identity, geography, twin, sensing, alarms,
-        cases,
+        cases, sensorthings=SensorThings(clock, LiveNewest(table)),
     )  # fmt: skip
 
 

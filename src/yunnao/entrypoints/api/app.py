@@ -23,6 +23,7 @@ from yunnao.modules.geography import http as geography_http
 from yunnao.modules.identity import http as identity_http
 from yunnao.modules.sensing import http as sensing_http
 from yunnao.modules.sensing.alarming import http as alarms_http
+from yunnao.modules.sensing.sensorthings import http as sensorthings_http
 from yunnao.modules.twin import http as twin_http
 from yunnao.scenes import load_city
 
@@ -56,6 +57,7 @@ def build(platform: Platform, live: Live) -> FastAPI:
         api.include_router(router)
     app.include_router(api, responses=http.PROBLEMS)
     app.include_router(open311.router(platform.cases, platform.identity))
+    app.include_router(sensorthings_http.router(platform.sensorthings, platform.identity))
     app.include_router(health.router())
     http.describe_problems(app)
     console.mount(app, project_root() / "web" / "dist")

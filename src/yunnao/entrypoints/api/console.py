@@ -20,7 +20,7 @@ SECURITY_HEADERS = {
     "Referrer-Policy": "same-origin",
     "Permissions-Policy": "geolocation=(self), camera=(self)",
 }
-API_PREFIXES = ("/api", "/open311", "/metrics", "/healthz", "/readyz")
+API_PREFIXES = ("/api", "/open311", "/sensorthings", "/id/", "/metrics", "/healthz", "/readyz")
 
 
 class Assets(StaticFiles):

@@ -1,0 +1,1 @@
+"""What of SensorThings needs no database: the model, query options, their translation to SQL."""

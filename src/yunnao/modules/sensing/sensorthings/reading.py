@@ -1,0 +1,171 @@
+"""Answers requests: one statement for the rows of a request and one for each expand, however many rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from odata_query import ast
+from psycopg.errors import QueryCanceled
+
+from yunnao.infra.postgres import Row, Transaction
+from yunnao.kernel.errors import NotFound, Unavailable
+from yunnao.kernel.text import Language
+from yunnao.kernel.time import Clock
+from yunnao.modules.sensing.sensorthings.domain.model import ENTITY_SETS, EntitySet, Navigation
+from yunnao.modules.sensing.sensorthings.domain.options import (
+    Options,
+    expanded_top_default,
+    expanded_top_max,
+    top_default,
+    top_max,
+)
+from yunnao.modules.sensing.sensorthings.domain.paths import ResourcePath
+from yunnao.modules.sensing.sensorthings.domain.sql import Parameters
+from yunnao.modules.sensing.sensorthings.domain.statements import ALIAS, Selection, columns, reached
+from yunnao.modules.sensing.sensorthings.latest import QUERIES, Newest
+
+statement_s_max = 20
+rows_max = 200_000
+"""Rows of one answer, with all that is expanded."""
+
+
+@dataclass
+class Found:
+    """A row with what is expanded of it, by the navigation's name."""
+
+    row: Row
+    expanded: dict[str, "Page"] = field(default_factory=dict)
+
+
+@dataclass
+class Page:
+    """Rows of a set; `more`: there are further ones behind them."""
+
+    entity_set: EntitySet
+    options: Options
+    items: list[Found]
+    top: int = 0
+    more: bool = False
+    count: int | None = None
+
+
+class Reader:
+    """Reads for one request, in the reader's language."""
+
+    def __init__(self, tx: Transaction, clock: Clock, newest: Newest, language: Language) -> None:
+        self._tx = tx
+        self._now = clock.now()
+        self._newest = newest
+        self._language = language
+        self._rows = 0
+
+    async def read(self, path: ResourcePath, options: Options) -> Page:
+        """The rows at the end of `path`.
+
+        Raises NotFound `sta_entity_missing` where a single one, or one on the way, is not there;
+        Unavailable `sta_too_slow`, InvalidInput as the options are.
+        """
+        await self._tx.execute(QUERIES["limit_time"], {"limit": f"{statement_s_max}s"})
+        parameters = Parameters(self._language)
+        selection = Selection(path.target, options, parameters, self._now)
+        conditions = reached(path.steps, parameters)
+        asked = top_default if options.top is None else min(options.top, top_max)
+        top = 1 if path.single else asked
+        rows = await self._fetch(selection.page(conditions, top), parameters)
+        if not rows and len(path.steps) > 1 and not path.single:
+            await self._require(path)
+        if path.single and not rows:
+            raise NotFound("sta_entity_missing", set=path.target.name)
+        page = Page(path.target, options, [Found(row) for row in rows[:top]], top, len(rows) > top)
+        if options.count:
+            counting = Parameters(self._language)
+            query = Selection(path.target, options, counting, self._now).count(reached(path.steps, counting))
+            page.count = (await self._fetch(query, counting))[0]["n"]
+        await self._expand(page.entity_set, page.items, options)
+        return page
+
+    async def _require(self, path: ResourcePath) -> None:
+        parameters = Parameters(self._language)
+        parent = path.steps[-2].entity_set
+        conditions = " AND ".join(reached(path.steps[:-1], parameters))
+        query = f"SELECT 1 AS one FROM {parent.view} AS {ALIAS} WHERE {conditions} LIMIT 1"
+        if not await self._fetch(query, parameters):
+            raise NotFound("sta_entity_missing", set=parent.name)
+
+    async def _expand(self, entity_set: EntitySet, parents: Sequence[Found], options: Options) -> None:
+        for name, inner in options.expand.items():
+            navigation = entity_set.navigation(name)
+            assert navigation is not None  # options_of has checked it
+            target = ENTITY_SETS[navigation.target]
+            asked = expanded_top_default if inner.top is None else min(inner.top, expanded_top_max)
+            here = f"k_{navigation.here}"
+            keys = sorted({found.row[here] for found in parents if found.row[here] is not None})
+            by_key: dict[int, list[Found]] = {}
+            for row in await self._children(navigation, target, inner, keys, asked) if keys else ():
+                by_key.setdefault(row.pop("parent"), []).append(Found(row))
+            counts = await self._counts(navigation, target, inner, keys) if inner.count and keys else {}
+            everything: list[Found] = []
+            for parent in parents:
+                key = parent.row[here]
+                items = by_key.get(key, [])
+                top = asked if navigation.many else 1
+                parent.expanded[name] = Page(
+                    target,
+                    inner,
+                    items[:top],
+                    top,
+                    len(items) > top,
+                    counts.get(key, 0) if inner.count else None,
+                )
+            for items in by_key.values():
+                everything += items
+            if inner.expand:
+                await self._expand(target, everything, inner)
+
+    async def _children(
+        self, navigation: Navigation, target: EntitySet, options: Options, keys: Sequence[int], top: int
+    ) -> list[Row]:
+        if navigation.there == "datastream" and _wants_newest(options):
+            return await self._newest_of(target, keys)
+        parameters = Parameters(self._language)
+        query = Selection(target, options, parameters, self._now).children(navigation, keys, top)
+        return await self._fetch(query, parameters)
+
+    async def _counts(
+        self, navigation: Navigation, target: EntitySet, options: Options, keys: Sequence[int]
+    ) -> dict[int, int]:
+        parameters = Parameters(self._language)
+        query = Selection(target, options, parameters, self._now).children_count(navigation, keys)
+        return {row["parent"]: row["n"] for row in await self._fetch(query, parameters)}
+
+    async def _newest_of(self, target: EntitySet, series: Sequence[int]) -> list[Row]:
+        found = await self._newest.of_series(self._tx, series)
+        parameters = Parameters(self._language)
+        parameters.values |= {
+            "series": found.series,
+            "times": found.time,
+            "values": found.value,
+            "texts": found.text,
+        }
+        source = QUERIES["newest_as_observations"]
+        query = f"SELECT {ALIAS}.datastream AS parent, {columns(target)} FROM ({source}) AS {ALIAS}"
+        return await self._fetch(query, parameters)
+
+    async def _fetch(self, query: str, parameters: Parameters) -> list[Row]:
+        try:
+            rows = await (await self._tx.execute(query.encode(), parameters.values)).fetchall()
+        except QueryCanceled as error:
+            raise Unavailable("sta_too_slow", limit_s=statement_s_max) from error
+        self._rows += len(rows)
+        if self._rows > rows_max:
+            raise Unavailable("sta_too_many_rows", limit_rows=rows_max)
+        return rows
+
+
+def _wants_newest(options: Options) -> bool:
+    """`$top=1;$orderby=phenomenonTime desc` and nothing else that chooses."""
+    if options.top != 1 or options.skip or options.count or options.filter is not None or options.after:
+        return False
+    if len(options.orderby) != 1:
+        return False
+    node, down = options.orderby[0]
+    return down and isinstance(node, ast.Identifier) and node.name in {"phenomenonTime", "resultTime"}
