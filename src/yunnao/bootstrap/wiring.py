@@ -23,6 +23,7 @@ from yunnao.kernel.packs.scene import ScenePack
 from yunnao.modules.cases.facade import Cases
 from yunnao.modules.geography.facade import Geography
 from yunnao.modules.identity.facade import Identity, Policies
+from yunnao.modules.sensing.access.service import Access
 from yunnao.modules.sensing.alarming.facade import Alarms
 from yunnao.modules.sensing.facade import Sensing
 from yunnao.modules.sensing.lanes import ensure_consumers
@@ -63,6 +64,7 @@ class Platform:
     alarms: Alarms
     cases: Cases
     sensorthings: SensorThings
+    access: Access
 
 
 def ensure_servers(settings: Settings, tell: Progress = silent) -> Servers:
@@ -103,9 +105,22 @@ def assemble(
     alarms = Alarms(clock, twin, identity, city.manifest.alarms)
     cases = Cases(clock, identity, geography, FileStore(settings.files_url))
     return Platform(
-        settings, servers, clock, database, nervous, city, scenes, identity, geography, twin, sensing, alarms,
-        cases, sensorthings=SensorThings(clock, LiveNewest(table)),
-    )  # fmt: skip
+        settings=settings,
+        servers=servers,
+        clock=clock,
+        database=database,
+        nervous=nervous,
+        city=city,
+        scenes=scenes,
+        identity=identity,
+        geography=geography,
+        twin=twin,
+        sensing=sensing,
+        alarms=alarms,
+        cases=cases,
+        sensorthings=SensorThings(clock, LiveNewest(table)),
+        access=Access(clock, identity, twin, sensing),
+    )
 
 
 @asynccontextmanager

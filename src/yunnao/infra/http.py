@@ -20,7 +20,11 @@ from yunnao.kernel.principal import Principal
 from yunnao.kernel.text import preferred_language, say
 
 BODY_BYTES_MAX = 4 * 1024 * 1024
-BODY_BYTES_MAX_BY_PREFIX = {"/api/v1/photos": 11 * 1024 * 1024, "/api/v1/readings": 16 * 1024 * 1024}
+BODY_BYTES_MAX_BY_PREFIX = {
+    "/api/v1/photos": 11 * 1024 * 1024,
+    "/api/v1/readings": 16 * 1024 * 1024,
+    "/api/v1/devices": 64 * 1024 * 1024,
+}
 
 log = structlog.get_logger()
 

@@ -110,6 +110,11 @@ def read_subject(subject: str) -> IntakeSubject:
     return IntakeSubject(int(parts[2]), parts[3].replace("//", "."), parts[4].replace("//", "."))
 
 
+def usable_character(char: str) -> bool:
+    """Whether `char` can stand in a level of a topic."""
+    return char not in "/#+*>" and not char.isspace() and char.isprintable()
+
+
 def _token(name: str) -> str:
     """The NATS token of one topic level: the MQTT gateway writes a dot as two slashes."""
     return _checked(name).replace(".", "//")
@@ -119,7 +124,7 @@ def _checked(name: str) -> str:
     """`name`, if it can stand as one level of a topic and one token of a subject."""
     if (
         not 0 < len(name) <= topic_level_chars_max
-        or any(char in "/#+*>" or char.isspace() or not char.isprintable() for char in name)
+        or not all(map(usable_character, name))
         or name.startswith("$")
     ):
         raise InvalidInput("topic_level_invalid", name=name[:topic_level_chars_max])

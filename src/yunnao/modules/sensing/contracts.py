@@ -21,7 +21,10 @@ DeviceState = Literal["online", "silent"]
 
 @dataclass(frozen=True)
 class DeviceDraft:
-    """A device to register, with the entity that it watches (`entity`: local part of the URN)."""
+    """A device to register, with the entity that it watches (`entity`: local part of the URN).
+
+    `owner`: the id of a department; `gateway`: the id of the device that may speak for it.
+    """
 
     id: str
     product: str
@@ -31,6 +34,8 @@ class DeviceDraft:
     lat: float | None
     attributes: dict[str, float | int | str | bool] = field(default_factory=dict)
     synthetic: bool = False
+    owner: str | None = None
+    gateway: str | None = None
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
 """Sensing: what the city's devices say, and what rules find in it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from yunnao.infra import deadletters
-from yunnao.infra.nats_subjects import device_topic, intake_subject
+from yunnao.infra.nats_subjects import intake_subject
 from yunnao.infra.nervous import Nervous
 from yunnao.infra.pages import like_pattern
 from yunnao.infra.postgres import Row, Transaction
@@ -16,6 +16,8 @@ from yunnao.kernel.packs.scene import DemoDevice, Metric, ScenePack
 from yunnao.kernel.text import Text
 from yunnao.kernel.time import Clock
 from yunnao.modules.sensing import store
+from yunnao.modules.sensing.access.provisioning import params_of, provision
+from yunnao.modules.sensing.access.tables import Known, table_of
 from yunnao.modules.sensing.alarms import Clearing, Teller
 from yunnao.modules.sensing.contracts import (
     Device,
@@ -37,12 +39,10 @@ from yunnao.modules.sensing.live.table import LiveTable
 from yunnao.modules.sensing.registry import InstalledRule
 from yunnao.modules.sensing.rules import silence
 from yunnao.modules.sensing.rules.domain.dry_run import dry_run
-from yunnao.modules.twin.contracts import EntityDraft, urn
 from yunnao.modules.twin.facade import Twin
 
 __all__ = ["Sensing", "dry_run", "encode"]
 
-devices_batch_max = 10_000
 readings_rows_max = 10_000
 readings_span = timedelta(hours=24)
 counts_kept = timedelta(days=3)
@@ -92,41 +92,22 @@ class Sensing:
     async def register_devices(self, tx: Transaction, drafts: Sequence[DeviceDraft]) -> int:
         """Creates or updates devices and the entities that they watch; answers how many are new.
 
-        Of one id the last counts. Raises InvalidInput `product_unknown`, `topic_level_invalid`, or as
-        the twin does for entities; Conflict `device_of_other_product`.
+        All or none; of one id the last counts. Raises InvalidInput as `checked` finds it, Conflict
+        `device_of_other_product`.
         """
-        once = list({draft.id: draft for draft in drafts}.values())
-        if not once:
+        if not drafts:
             return 0
-        specs = await store.products(tx, sorted({draft.product for draft in once}))
-        for draft in once:
-            if draft.product not in specs:
-                raise InvalidInput("product_unknown", product=draft.product)
-            device_topic(draft.product, draft.id)
-        misplaced = await store.misplaced_device(tx, once)
-        if misplaced is not None:
-            raise Conflict("device_of_other_product", device=misplaced["id"], product=misplaced["product"])
-        await self._twin.upsert_entities(
-            tx,
-            [
-                EntityDraft(
-                    id=urn(specs[d.product].spec.entity_type, d.entity),
-                    type=specs[d.product].spec.entity_type,
-                    name=d.name,
-                    lon=d.lon,
-                    lat=d.lat,
-                    attributes=d.attributes,
-                    synthetic=d.synthetic,
-                )
-                for d in once
-            ],
-        )
-        changed = await store.bump(tx)
-        new = 0
-        for start in range(0, len(once), devices_batch_max):
-            part = once[start : start + devices_batch_max]
-            new += await store.save_devices(tx, part, specs, self._clock.now(), changed)
-        return new
+        found = await provision(tx, self._twin, self._clock.now(), table_of(drafts), await self.known(tx))
+        for _, device, code, value in found.rejected.iter_rows():
+            error = Conflict if code == "device_of_other_product" else InvalidInput
+            raise error(code, **params_of(device, value))
+        return found.new
+
+    async def known(self, tx: Transaction, departments: Iterable[str] | None = None) -> Known:
+        """What devices may name; owners are checked where `departments` is given."""
+        specs = {found.product: found.spec for found in await store.all_products(tx)}
+        types = await self._twin.types(tx, {spec.entity_type for spec in specs.values()})
+        return Known(specs, types, None if departments is None else frozenset(departments))
 
     async def products(self, tx: Transaction) -> list[InstalledProduct]:
         return await store.all_products(tx)

@@ -78,20 +78,6 @@ def _devices(routes: APIRouter, sensing: Sensing, twin: Twin, identity: Identity
             total=page.total,
         )
 
-    @routes.post("/devices", status_code=201)
-    async def register_devices(
-        tx: Tx, principal: CurrentPrincipal, batch: models.DevicesIn
-    ) -> models.RegisteredOut:
-        """All of the batch or nothing; a known device is brought up to date."""
-        identity.authorize(principal, "device:register")
-        drafts = [models.draft_in(device) for device in batch.devices]
-        new = await sensing.register_devices(tx, drafts)
-        distinct = len({draft.id for draft in drafts})
-        await identity.audit(
-            tx, principal, "device:register", "Device", registered=new, updated=distinct - new
-        )
-        return models.RegisteredOut(registered=new, updated=distinct - new)
-
     @routes.get("/devices/{device}")
     async def get_device(tx: Tx, principal: CurrentPrincipal, device: str) -> models.DeviceOut:
         identity.authorize(principal, "device:read", Resource("Device", device))

@@ -9,9 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from yunnao.infra.postgres import Row
 from yunnao.kernel.text import Language, Text, say
-from yunnao.modules.sensing.contracts import Device, DeviceDraft, InstalledProduct, Rejected
+from yunnao.modules.sensing.contracts import Device, InstalledProduct, Rejected
 
-DEVICES_PER_REQUEST_MAX = 5_000
 PREVIEW_BYTES_MAX = 2_000
 """Of a dead letter's payload in a list."""
 
@@ -79,41 +78,6 @@ class NamedOut(BaseModel):
 class LatestOut(BaseModel):
     value: Any
     time: datetime
-
-
-class DeviceIn(BaseModel):
-    """A device and the thing that it watches; `entity` is the local part of its URN."""
-
-    device: str = Field(min_length=1, max_length=128)
-    product: str = Field(max_length=60)
-    entity: str = Field(min_length=1, max_length=128)
-    name: Text
-    lon: float | None = None
-    lat: float | None = None
-    attributes: dict[str, float | int | str | bool] = {}
-
-
-class DevicesIn(BaseModel):
-    devices: list[DeviceIn] = Field(min_length=1, max_length=DEVICES_PER_REQUEST_MAX)
-
-
-class RegisteredOut(BaseModel):
-    """How many of the devices were not known before; the others were brought up to date."""
-
-    registered: int
-    updated: int
-
-
-def draft_in(device: DeviceIn) -> DeviceDraft:
-    return DeviceDraft(
-        id=device.device,
-        product=device.product,
-        entity=device.entity,
-        name=device.name,
-        lon=device.lon,
-        lat=device.lat,
-        attributes=device.attributes,
-    )
 
 
 class DeviceOut(BaseModel):

@@ -34,29 +34,6 @@ DELETE FROM sensing.rule_state WHERE rule = ANY(%(rules)s);
 -- The lock on its one row puts registrations in order of commit, so that no version is skipped.
 UPDATE sensing.registry SET version = version + 1 RETURNING version;
 
--- name: devices_misplaced
-SELECT t.id, d.product FROM unnest(%(ids)s::text[], %(products)s::text[]) AS t (id, product)
-JOIN sensing.device d USING (id) WHERE d.product <> t.product LIMIT 1;
-
--- name: devices_update
-UPDATE sensing.device d SET entity = t.entity, name = t.name, lon = t.lon, lat = t.lat,
-    attributes = d.attributes || t.attributes, synthetic = t.synthetic, changed = %(changed)s
-FROM unnest(%(ids)s::text[], %(products)s::text[], %(entities)s::text[], %(names)s::jsonb[],
-            %(lons)s::float8[], %(lats)s::float8[], %(attributes)s::jsonb[], %(synthetic)s::boolean[])
-     AS t (id, product, entity, name, lon, lat, attributes, synthetic)
-WHERE d.id = t.id;
-
--- name: devices_insert
--- Apart from the update, since ON CONFLICT would spend a number on every known device.
-INSERT INTO sensing.device
-    (id, product, entity, name, lon, lat, attributes, synthetic, registered_at, changed)
-SELECT t.*, %(now)s, %(changed)s
-FROM unnest(%(ids)s::text[], %(products)s::text[], %(entities)s::text[], %(names)s::jsonb[],
-            %(lons)s::float8[], %(lats)s::float8[], %(attributes)s::jsonb[], %(synthetic)s::boolean[])
-     AS t (id, product, entity, name, lon, lat, attributes, synthetic)
-WHERE NOT EXISTS (SELECT FROM sensing.device d WHERE d.id = t.id)
-ON CONFLICT (id) DO NOTHING;
-
 -- name: series_insert
 -- The series that these products' devices lack; the NOT EXISTS keeps the numbers dense.
 INSERT INTO sensing.series (device, metric)
@@ -64,7 +41,7 @@ SELECT d.number, m.metric
 FROM sensing.device d
 JOIN sensing.product p USING (product)
 CROSS JOIN LATERAL jsonb_object_keys(p.spec -> 'metrics') AS m (metric)
-WHERE (d.id = ANY(%(ids)s::text[]) OR p.product = ANY(%(products)s::text[]))
+WHERE p.product = ANY(%(products)s::text[])
   AND NOT EXISTS (SELECT FROM sensing.series s WHERE s.device = d.number AND s.metric = m.metric)
 ORDER BY d.number, m.metric
 ON CONFLICT DO NOTHING;

@@ -2,16 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from psycopg.types.json import Jsonb
 
 from yunnao.infra.postgres import Row, Transaction, load_queries
 from yunnao.kernel.packs.rules import Rule
 from yunnao.kernel.packs.scene import Product
-from yunnao.modules.sensing.contracts import DeviceDraft, InstalledProduct
+from yunnao.modules.sensing.contracts import InstalledProduct
 from yunnao.modules.sensing.registry import InstalledRule, rule_of
-from yunnao.modules.twin.contracts import urn
 
 QUERIES = load_queries("yunnao.modules.sensing")
 
@@ -72,53 +70,10 @@ async def bump(tx: Transaction) -> int:
     return int(row["version"])
 
 
-async def ensure_series(tx: Transaction, *, ids: Sequence[str] = (), of: Sequence[str] = ()) -> None:
-    """Numbers every metric of these devices, or of all devices of products `of`."""
-    await tx.execute(QUERIES["series_insert"], {"ids": list(ids), "products": list(of)})
-
-
 async def extend_devices(tx: Transaction, products: Sequence[str], changed: int) -> None:
     """Numbers the metrics that these products gained, and marks their devices as changed."""
     await tx.execute(QUERIES["devices_extended"], {"products": list(products), "changed": changed})
-    await ensure_series(tx, of=products)
-
-
-async def misplaced_device(tx: Transaction, drafts: Sequence[DeviceDraft]) -> Row | None:
-    """A registered device of `drafts` that is of another product."""
-    cursor = await tx.execute(
-        QUERIES["devices_misplaced"],
-        {"ids": [d.id for d in drafts], "products": [d.product for d in drafts]},
-    )
-    return await cursor.fetchone()
-
-
-async def save_devices(
-    tx: Transaction,
-    drafts: Sequence[DeviceDraft],
-    specs: Mapping[str, InstalledProduct],
-    now: datetime,
-    changed: int,
-) -> int:
-    """Updates known devices, inserts the others; answers how many are new.
-
-    `changed`: the version of the registry in which they changed.
-    """
-    columns: dict[str, Any] = {
-        "ids": [d.id for d in drafts],
-        "products": [d.product for d in drafts],
-        "entities": [urn(specs[d.product].spec.entity_type, d.entity) for d in drafts],
-        "names": [Jsonb(d.name.model_dump()) for d in drafts],
-        "lons": [d.lon for d in drafts],
-        "lats": [d.lat for d in drafts],
-        "attributes": [Jsonb(d.attributes) for d in drafts],
-        "synthetic": [d.synthetic for d in drafts],
-        "now": now,
-        "changed": changed,
-    }
-    await tx.execute(QUERIES["devices_update"], columns)
-    inserted = (await tx.execute(QUERIES["devices_insert"], columns)).rowcount
-    await ensure_series(tx, ids=columns["ids"])
-    return inserted
+    await tx.execute(QUERIES["series_insert"], {"products": list(products)})
 
 
 async def products_of_devices(tx: Transaction, ids: Sequence[str]) -> dict[str, str]:

@@ -85,7 +85,7 @@ class Twin:
         for name, values in (("district", codes.district), ("street", codes.street)):
             column = np.full(table.height, None, object)
             column[at.to_numpy()] = values
-            found.append(pl.Series(name, column, pl.String))
+            found.append(pl.Series(name, column.tolist(), pl.String))
         return found
 
     async def types(self, tx: Transaction, names: Collection[str]) -> dict[str, EntityType]:

@@ -1,0 +1,1 @@
+"""Access of devices: registering them in bulk, what they prove themselves with, what is held against them."""
