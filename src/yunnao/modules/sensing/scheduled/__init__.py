@@ -1,0 +1,1 @@
+"""Operators that the clock runs over latest values and history, and the forecaster."""

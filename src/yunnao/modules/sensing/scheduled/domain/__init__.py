@@ -1,0 +1,1 @@
+"""Pure: what scheduled operators and the forecaster compute."""
