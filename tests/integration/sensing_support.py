@@ -28,6 +28,7 @@ from yunnao.modules.sensing.domain.times import to_us
 from yunnao.modules.sensing.facade import Sensing
 from yunnao.modules.sensing.ingest import IngestWorker
 from yunnao.modules.sensing.intake import Heard, Intake, Messages, Stored
+from yunnao.modules.sensing.lanes import LaneHold
 from yunnao.modules.sensing.latest import PostgresLatestValues
 from yunnao.modules.sensing.live.table import LiveTable
 from yunnao.modules.twin.facade import Twin
@@ -177,19 +178,31 @@ class City:
     intake: Intake
     table: LiveTable
     lanes: list[int] = field(default_factory=lambda: [0, 1, 2, 3])
+    hold: LaneHold | None = None
+    sequence: int = 0
 
     async def take(self, *messages: tuple[str, str, Any], lanes: Sequence[int] | None = None) -> Stored:
         """One batch of (product, device, payload), arriving now."""
-        batch = Messages(
+        if self.hold is None:
+            async with self.database.transaction() as tx:
+                self.hold = await LaneHold.take(tx, 0)
+        batch = self.messages(*messages)
+        heard = Heard(0, self.lanes if lanes is None else lanes, self.clock.now())
+        return await self.intake.take(self.database, self.hold, batch, heard)
+
+    def messages(self, *messages: tuple[str, str, Any]) -> Messages:
+        """The next ones of the stream."""
+        start = self.sequence + 1
+        self.sequence += len(messages)
+        return Messages(
             [
                 f"{STORED_PREFIX}yunnao.p.0.{product}.{device.replace('.', '//')}"
                 for product, device, _ in messages
             ],
             [p if isinstance(p, bytes) else orjson.dumps(p) for _, _, p in messages],
+            np.arange(start, start + len(messages), dtype=np.int64),
             np.full(len(messages), to_us(self.clock.now()), np.int64),
         )
-        heard = Heard(0, self.lanes if lanes is None else lanes, self.clock.now())
-        return await self.intake.take(self.database, batch, heard)
 
     async def rows(self, query: str, *parameters: Any) -> list[Row]:
         async with self.database.transaction() as tx:

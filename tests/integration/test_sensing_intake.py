@@ -3,10 +3,16 @@
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from tests.integration.sensing_support import NOW, PACK, City, at, city_of
 
-from yunnao.kernel.errors import Conflict, InvalidInput
+from yunnao.kernel.errors import Conflict, InvalidInput, Unavailable
+from yunnao.kernel.ids import new_id
+from yunnao.modules.sensing import storing
+from yunnao.modules.sensing.domain.times import to_us
+from yunnao.modules.sensing.intake import Heard
+from yunnao.modules.sensing.lanes import LaneHold
 
 
 @pytest.fixture
@@ -39,6 +45,63 @@ async def test_what_is_delivered_twice_is_stored_once(city: City) -> None:
     assert (await city.take(*messages)).readings == 5
     assert (await city.take(*messages, messages[0])).readings == 0
     assert (await city.rows("SELECT count(*) AS n FROM sensing.reading"))[0]["n"] == 5
+
+
+async def test_messages_that_come_again_are_shown_and_not_stored(city: City) -> None:
+    batch = city.messages(*(("level", "L-1", {"level": 0.1, "t": at(i)}) for i in range(3)))
+    await city.take(("level", "L-2", {"level": 0.1, "t": at(0)}))
+    assert city.hold is not None
+    await city.intake.take(city.database, city.hold, batch, Heard(0, [], NOW))
+    assert (await city.rows("SELECT count(*) AS n FROM sensing.reading"))[0]["n"] == 1
+    (shown,) = await city.rows(
+        "SELECT series FROM sensing.series JOIN sensing.device ON number = device"
+        " WHERE id = 'L-1' AND metric = 'level'"
+    )
+    assert city.table.times_us(np.array([shown["series"]], np.int32)).tolist() == [to_us(NOW) + 2_000_000]
+
+
+async def test_a_stream_that_counts_from_one_again_is_stored(city: City) -> None:
+    await city.take(*(("level", "L-1", {"level": 0.1, "t": at(i)}) for i in range(3)))
+    city.sequence = 0
+    city.clock.time += timedelta(seconds=1)
+    assert (await city.take(("level", "L-1", {"level": 0.1, "t": at(9)}))).readings == 1
+
+
+async def test_a_worker_whose_lane_was_taken_stores_nothing(city: City) -> None:
+    await city.take(("level", "L-1", {"level": 0.1, "t": at(0)}))
+    async with city.database.transaction() as tx:
+        new = await LaneHold.take(tx, 0)
+    assert city.hold is not None
+    assert (new.epoch, new.batch, new.sequence) == (city.hold.epoch + 1, 1, 1)
+    with pytest.raises(Unavailable, match="lane_lost"):
+        await city.take(("level", "L-1", {"level": 0.1, "t": at(1)}))
+    assert (await city.rows("SELECT count(*) AS n FROM sensing.reading"))[0]["n"] == 1
+
+
+async def test_a_large_batch_becomes_a_run_and_what_it_holds_is_not_stored_again(
+    city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storing, "run_rows_min", 100)
+    large = [("level", "L-1", {"level": 0.1, "t": at(-i)}) for i in range(100)]
+    assert (await city.take(*large)).readings == 100
+    assert (await city.rows("SELECT count(*) AS n FROM sensing.reading_run"))[0]["n"] == 100
+    late = ("level", "L-1", {"level": 0.1, "t": at(-0.5)})
+    assert (await city.take(*large[40:60], late)).readings == 1
+    assert (await city.rows("SELECT count(*) AS n FROM sensing.reading"))[0]["n"] == 1
+
+
+async def test_a_live_table_that_lost_its_rows_doubles_nothing(city: City) -> None:
+    messages = [("level", "L-1", {"level": 0.1, "t": at(i)}) for i in range(5)]
+    await city.take(*messages)
+    city.table.claim(new_id())
+    assert (await city.take(*messages, ("level", "L-1", {"level": 0.2, "t": at(9)}))).readings == 1
+
+
+async def test_an_hour_that_was_sealed_comes_back_for_what_is_late(city: City) -> None:
+    await city.take(("level", "L-1", {"level": 0.1, "t": at(0)}))
+    async with city.database.transaction() as tx:
+        await tx.execute("DROP TABLE sensing.reading_2026070108, sensing.reading_run_2026070108")
+    assert (await city.take(("level", "L-1", {"level": 0.1, "t": at(-1)}))).readings == 1
 
 
 BAD: list[tuple[str, str, object, str]] = [
@@ -106,7 +169,8 @@ async def test_history_lies_in_wide_partitions_and_the_present_in_hours(city: Ci
     names = {
         row["relname"]
         for row in await city.rows(
-            "SELECT relname FROM pg_class WHERE relkind='r' AND relname LIKE 'reading\\_%%'"
+            "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
+            " WHERE i.inhparent = 'sensing.reading'::regclass"
         )
     }
     assert "reading_2026070108" in names

@@ -1,7 +1,9 @@
 """A batch as blocks: the readings of one metric of one product, column beside column."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 
@@ -40,13 +42,36 @@ class Block:
         )
 
 
+def merged(blocks: Sequence[Block]) -> list[Block]:
+    """One block for each product and metric, in the order in which its readings came."""
+    groups: dict[tuple[int, str], list[Block]] = defaultdict(list)
+    for block in blocks:
+        groups[id(block.product), block.metric].append(block)
+    return [_joined(group) for group in groups.values()]
+
+
+def _joined(blocks: Sequence[Block]) -> Block:
+    if len(blocks) == 1:
+        return blocks[0]
+    texts = [block.text for block in blocks if block.text is not None]
+    return replace(
+        blocks[0],
+        rows=np.concatenate([block.rows for block in blocks]),
+        series=np.concatenate([block.series for block in blocks]),
+        time_us=np.concatenate([block.time_us for block in blocks]),
+        value=np.concatenate([block.value for block in blocks]),
+        text=list(chain.from_iterable(texts)) if texts else None,
+        arrival_us=np.concatenate([block.arrival_us for block in blocks]),
+    )
+
+
 def distinct(blocks: Sequence[Block]) -> list[Block]:
-    """Each block in order of series and time; of one series and time the first that arrived.
+    """Each metric's readings in order of series and time; of one series and time the first that arrived.
 
     The same first one is kept that the database keeps when the two come in two batches.
     """
     found: list[Block] = []
-    for block in blocks:
+    for block in merged(blocks):
         order = np.lexsort((block.time_us, block.series))
         series, time_us = block.series[order], block.time_us[order]
         first = np.ones(len(order), np.bool_)
@@ -62,6 +87,9 @@ def last_rows(block: Block) -> Int64:
 
 def newest_of(blocks: Sequence[Block]) -> Newest:
     """The newest reading of every series in distinct blocks, in order of series."""
+    if not blocks:
+        nothing = np.zeros(0, np.int64)
+        return Newest(np.zeros(0, np.int32), nothing, np.zeros(0), [], nothing)
     parts = [(block, last_rows(block)) for block in blocks]
     series = np.concatenate([block.series[last] for block, last in parts])
     seen = [

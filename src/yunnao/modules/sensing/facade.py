@@ -196,7 +196,7 @@ class Sensing:
 
     def intake(self) -> Intake:
         """A way into the database for one ingest worker."""
-        return Intake(self._clock, self._twin, self._latest, self._teller)
+        return Intake(self._clock, self._twin, self._latest, self._table, self._teller)
 
     async def take_messages(self, tx: Transaction, drafts: Sequence[MessageDraft]) -> list[Rejected]:
         """Messages by HTTP; see `HttpDoor.messages`."""

@@ -1,5 +1,6 @@
 """A batch of device messages in one transaction: stored, made visible, judged by rules."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
@@ -7,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
-from psycopg.errors import CheckViolation
+import psycopg
+import structlog
 
 from yunnao.infra import deadletters
 from yunnao.infra.deadletters import DeadLetter
@@ -18,14 +20,17 @@ from yunnao.kernel.time import Clock
 from yunnao.modules.sensing.alarms import Teller
 from yunnao.modules.sensing.blocks import Block, distinct, last_rows, newest_of
 from yunnao.modules.sensing.columns import Documents, columns_of
-from yunnao.modules.sensing.contracts import Int64, LatestValues
-from yunnao.modules.sensing.copying import packed, timestamps
+from yunnao.modules.sensing.contracts import Int64, LatestValues, Newest
 from yunnao.modules.sensing.domain.decoding import parse
 from yunnao.modules.sensing.domain.refusals import Refusal
 from yunnao.modules.sensing.domain.times import from_us
+from yunnao.modules.sensing.lanes import LaneHold
+from yunnao.modules.sensing.live.store import keep_texts
+from yunnao.modules.sensing.live.table import LiveTable
 from yunnao.modules.sensing.partitioning import Partitions
 from yunnao.modules.sensing.registry import Registry
 from yunnao.modules.sensing.rules.judging import judge
+from yunnao.modules.sensing.storing import store
 from yunnao.modules.twin.contracts import ObservedAttributes
 from yunnao.modules.twin.facade import Twin
 
@@ -34,21 +39,36 @@ SOURCE = "ingest"
 """Of this part's dead letters."""
 watch_gap_max = timedelta(seconds=30)
 """A lane unread for longer was not watched."""
+tries_max = 3
+"""Of a batch whose partition went away or whose live table was behind."""
+NEVER_US = np.iinfo(np.int64).max
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
 class Messages:
-    """n messages as the stream keeps them: subject, payload, and arrival in the stream."""
+    """n messages of one lane as the stream keeps them: subject, payload, place and arrival."""
 
     subjects: Sequence[str]
     payloads: Sequence[bytes]
+    sequences: Int64
     arrival_us: Int64
 
     def __len__(self) -> int:
         return len(self.subjects)
 
     def part(self, rows: slice) -> "Messages":
-        return Messages(self.subjects[rows], self.payloads[rows], self.arrival_us[rows])
+        return Messages(self.subjects[rows], self.payloads[rows], self.sequences[rows], self.arrival_us[rows])
+
+    def taken(self, index: Int64) -> "Messages":
+        at = index.tolist()
+        return Messages(
+            [self.subjects[i] for i in at],
+            [self.payloads[i] for i in at],
+            self.sequences[index],
+            self.arrival_us[index],
+        )
 
     def letter(self, refusal: Refusal) -> DeadLetter:
         """The dead letter of a refused message; its subject leads back through the same door."""
@@ -62,7 +82,7 @@ class Messages:
 
 @dataclass(frozen=True)
 class Heard:
-    """How far `lanes` have been read: all that arrived up to `at`. `counter` keeps workers' counts apart."""
+    """How far `lanes` have been read: all that arrived up to `at`. `counter` keeps lanes' counts apart."""
 
     counter: int
     lanes: Sequence[int]
@@ -88,35 +108,69 @@ class Decoded:
 class Intake:
     """The way of readings into the city, apart from the broker that brings them."""
 
-    def __init__(self, clock: Clock, twin: Twin, latest: LatestValues, teller: Teller) -> None:
+    def __init__(
+        self, clock: Clock, twin: Twin, latest: LatestValues, table: LiveTable, teller: Teller
+    ) -> None:
         self._clock = clock
         self._twin = twin
         self._latest = latest
+        self._table = table
         self._teller = teller
         self._registry = Registry()
+        self._one_at_a_time = asyncio.Lock()
         self.partitions = Partitions(clock)
 
-    async def take(self, database: Database, messages: Messages, heard: Heard) -> Stored:
-        """Stores `messages`, and how far was `heard`, in one transaction.
+    async def take(self, database: Database, hold: LaneHold, messages: Messages, heard: Heard) -> Stored:
+        """Stores `messages` of the lane, and how far was `heard`, in one transaction; then they show.
 
-        Where a partition is missing, the transaction ends empty, and another begins when it is there.
+        Those that are stored already came again since their acknowledgement was lost: they are only
+        applied to the live table once more, which a crash may have kept from it. Raises Unavailable
+        `lane_lost` where another worker has taken the lane.
         """
-        try:
-            return await self._take(database, messages, heard)
-        except CheckViolation:
-            # What was known has been sealed and dropped since.
-            self.partitions.forget()
-            return await self._take(database, messages, heard)
+        again = hold.stored(messages.sequences, messages.arrival_us)
+        if again.any():
+            await self._show_again(database, hold, messages.taken(np.flatnonzero(again)))
+            messages = messages.taken(np.flatnonzero(~again))
+            if not len(messages):
+                return Stored(0, Counter())
+        careful = False
+        for _ in range(tries_max):
+            try:
+                return await self._take(database, hold, messages, heard, careful=careful)
+            except psycopg.errors.UniqueViolation:
+                # The live table did not know a reading that is stored: then all are compared.
+                log.warning("live_table_behind", lane=hold.lane)
+                careful = True
+            except psycopg.errors.CheckViolation:
+                self.partitions.forget()  # a sealed hour was dropped
+        return await self._take(database, hold, messages, heard, careful=True)
 
-    async def _take(self, database: Database, messages: Messages, heard: Heard) -> Stored:
+    async def _take(
+        self, database: Database, hold: LaneHold, messages: Messages, heard: Heard, *, careful: bool
+    ) -> Stored:
+        """Where a partition is missing, the transaction ends empty, and another begins when it is there."""
         async with database.transaction() as tx:
             decoded = await self._decode(tx, messages)
             missing = self.partitions.missing([block.time_us for block in decoded.blocks])
-            if not missing:
-                return await self._store(tx, decoded, heard)
-        await self.partitions.ensure(database, missing)
+        if missing:
+            await self.partitions.ensure(database, missing)
+        sequence, arrived_us = int(messages.sequences.max()), int(messages.arrival_us.max())
+        blocks = distinct(decoded.blocks)
+        newest = newest_of(blocks)
         async with database.transaction() as tx:
-            return await self._store(tx, decoded, heard)
+            await hold.advance(tx, sequence, arrived_us)
+            stored = await self._store(tx, blocks, newest, careful=careful)
+            await deadletters.keep(tx, decoded.letters)
+            refused = Counter(letter.code for letter in decoded.letters)
+            await self.hear(tx, heard, stored=stored, refused=refused.total())
+        hold.advanced(sequence, arrived_us)
+        self._table.apply(hold.lane, hold.batch, newest)
+        return Stored(stored, refused)
+
+    async def _show_again(self, database: Database, hold: LaneHold, messages: Messages) -> None:
+        async with database.transaction() as tx:
+            decoded = await self._decode(tx, messages)
+        self._table.apply(hold.lane, hold.batch, newest_of(distinct(decoded.blocks)))
 
     async def _decode(self, tx: Transaction, messages: Messages) -> Decoded:
         """Columns of `messages`; writes nothing."""
@@ -132,27 +186,27 @@ class Intake:
                 refusals[index] = Refusal(index, error.code, error.params)
             products.append(product)
             devices.append(device)
-        blocks, refused = await columns_of(
-            tx, self._registry, Documents(products, devices, documents, messages.arrival_us), set(refusals)
-        )
+        found = Documents(products, devices, documents, messages.arrival_us)
+        # The registry's columns grow while it looks devices up: one lane at a time.
+        async with self._one_at_a_time:
+            blocks, refused = await columns_of(tx, self._registry, found, set(refusals))
         refusals |= refused
         return Decoded(blocks, [messages.letter(refusals[index]) for index in sorted(refusals)])
 
-    async def _store(self, tx: Transaction, decoded: Decoded, heard: Heard) -> Stored:
-        """Writes everything that follows from the columns."""
-        blocks = distinct(decoded.blocks)
-        stored = 0
-        if blocks:
-            stored = await _insert_readings(tx, blocks)
-            newest = newest_of(blocks)
-            prior_us = await self._latest.times_us(tx, newest.series)
-            await self._latest.keep(tx, newest)
-            await self._twin.apply_attributes(tx, _attributes(blocks))
-            await judge(tx, self._teller, blocks, newest.series, prior_us)
-        await deadletters.keep(tx, decoded.letters)
-        refused = Counter(letter.code for letter in decoded.letters)
-        await self.hear(tx, heard, stored=stored, refused=refused.total())
-        return Stored(stored, refused)
+    async def _store(self, tx: Transaction, blocks: Sequence[Block], newest: Newest, *, careful: bool) -> int:
+        """Writes everything that follows from distinct blocks; answers how many readings are new."""
+        if not blocks:
+            return 0
+        prior_us = [
+            np.full(len(block.rows), NEVER_US) if careful else self._table.times_us(block.series)
+            for block in blocks
+        ]
+        stored = await store(tx, blocks, prior_us)
+        await self._latest.keep(tx, newest)
+        await keep_texts(tx, newest)
+        await self._twin.apply_attributes(tx, _attributes(blocks))
+        await judge(tx, self._teller, blocks, newest.series, self._table.times_us(newest.series))
+        return stored
 
     async def hear(self, tx: Transaction, heard: Heard, *, stored: int = 0, refused: int = 0) -> None:
         """Notes how far the lanes were read, and counts."""
@@ -172,34 +226,16 @@ class Intake:
                 {"now": now, "lane": heard.counter, "stored": stored, "refused": refused},
             )
 
-    async def refuse(self, tx: Transaction, messages: Messages, code: str, error: str) -> None:
+    async def refuse(
+        self, database: Database, hold: LaneHold, messages: Messages, code: str, error: str
+    ) -> None:
         """Keeps messages as dead letters that could not be handled for a reason of our own."""
         letters = [messages.letter(Refusal(i, code, {"error": error})) for i in range(len(messages))]
-        await deadletters.keep(tx, letters)
-
-
-async def _insert_readings(tx: Transaction, blocks: Sequence[Block]) -> int:
-    """COPY into the staging table in order of (series, time), then into the readings; counts new ones."""
-    numeric = [block for block in blocks if block.text is None]
-    textual = [block for block in blocks if block.text is not None]
-    async with tx.cursor() as cursor:
-        await cursor.execute(QUERIES["staging_create"])
-        if numeric:
-            series = np.concatenate([block.series for block in numeric])
-            time_us = np.concatenate([block.time_us for block in numeric])
-            value = np.concatenate([block.value for block in numeric])
-            order = np.lexsort((time_us, series))
-            async with cursor.copy(QUERIES["staging_copy"]) as copy:
-                await copy.write(packed(series[order], timestamps(time_us[order]), value[order]))
-        if textual:
-            async with cursor.copy(QUERIES["staging_copy_text"]) as copy:
-                for block in textual:
-                    for series_one, time_one, text in zip(
-                        block.series.tolist(), block.time_us.tolist(), block.text or (), strict=True
-                    ):
-                        await copy.write_row((series_one, from_us(time_one), text))
-        await cursor.execute(QUERIES["readings_insert"])
-        return cursor.rowcount
+        sequence, arrived_us = int(messages.sequences.max()), int(messages.arrival_us.max())
+        async with database.transaction() as tx:
+            await hold.advance(tx, sequence, arrived_us)
+            await deadletters.keep(tx, letters)
+        hold.advanced(sequence, arrived_us)
 
 
 def _attributes(blocks: Sequence[Block]) -> ObservedAttributes:

@@ -1,5 +1,5 @@
 -- name: staging_create
--- A batch is copied here first, because COPY itself cannot pass over readings that are known.
+-- Late readings are copied here first, because COPY itself cannot pass over those that are known.
 -- Temporary: no write-ahead log; one for each connection, emptied by the commit.
 CREATE TEMPORARY TABLE IF NOT EXISTS reading_staging (
     series int NOT NULL, time timestamptz NOT NULL, value float8, value_text text
@@ -11,12 +11,35 @@ COPY reading_staging (series, time, value) FROM STDIN (FORMAT BINARY);
 -- name: staging_copy_text
 COPY reading_staging (series, time, value_text) FROM STDIN;
 
--- name: readings_insert
--- What was delivered before is passed over: (series, time) is a reading's identity. The staging
--- table was filled in that order, so that two workers never wait for each other in a circle.
+-- name: reading_copy
+COPY sensing.reading (series, time, value) FROM STDIN (FORMAT BINARY);
+
+-- name: reading_copy_text
+COPY sensing.reading (series, time, value_text) FROM STDIN;
+
+-- name: run_copy
+COPY sensing.reading_run (series, time, value) FROM STDIN (FORMAT BINARY);
+
+-- name: late_insert
+-- What was delivered before is passed over: (series, time) is a reading's identity. The bounds let
+-- the planner leave out the runs of other hours.
 INSERT INTO sensing.reading (series, time, value, value_text)
-SELECT series, time, value, value_text FROM reading_staging
+SELECT s.series, s.time, s.value, s.value_text FROM reading_staging s
+WHERE NOT EXISTS (SELECT FROM sensing.reading_run r
+                  WHERE r.series = s.series AND r.time = s.time
+                    AND r.time BETWEEN %(first)s AND %(last)s)
 ON CONFLICT DO NOTHING;
+
+-- name: lane_take
+-- A new epoch: whoever held the lane before cannot store a batch any more. Waits for one under way.
+INSERT INTO sensing.lane AS l (lane, epoch, batch, sequence, arrived_us) VALUES (%(lane)s, 1, 0, 0, 0)
+ON CONFLICT (lane) DO UPDATE SET epoch = l.epoch + 1
+RETURNING epoch, batch, sequence, arrived_us;
+
+-- name: lane_advance
+-- Within a batch's transaction: changes nothing where another worker has taken the lane.
+UPDATE sensing.lane SET batch = batch + 1, sequence = %(sequence)s, arrived_us = %(arrived_us)s
+WHERE lane = %(lane)s AND epoch = %(epoch)s;
 
 -- name: partitions_list
 SELECT c.relname AS name

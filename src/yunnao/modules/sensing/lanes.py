@@ -2,15 +2,22 @@
 
 A lane is a partition of the stream of device messages, or the lane of strays, whose topics name
 no product and device. One durable consumer stands for each; one worker at a time reads it, since
-ack-all would acknowledge another's messages.
+ack-all would acknowledge another's messages. Advisory locks share the lanes out; that one worker
+at a time *stores* a lane is up to the lane's epoch, which every batch's transaction checks.
 """
 
+from dataclasses import dataclass
+
+import numpy as np
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+from numpy.typing import NDArray
 
 from yunnao.infra.nats_subjects import MQTT_STREAM, PARTITIONS, STRAY_FILTER, partition_filter
 from yunnao.infra.nervous import Nervous
-from yunnao.infra.postgres import Transaction
+from yunnao.infra.postgres import Transaction, load_queries
+from yunnao.kernel.errors import Unavailable
 
+QUERIES = load_queries("yunnao.modules.sensing", "intake.sql")
 LANES = PARTITIONS + 1
 STRAYS = PARTITIONS
 ACK_WAIT_S = 8.0
@@ -40,6 +47,45 @@ async def ensure_consumers(nervous: Nervous) -> None:
                 max_ack_pending=ACK_PENDING_MAX,
             ),
         )
+
+
+@dataclass
+class LaneHold:
+    """A lane as its owner knows it.
+
+    Stored are its messages up to `sequence` in the stream, whose arrival was `arrived_us`. A message at
+    or below it that arrived later is another: the stream was set up anew and counts from 1 again.
+    """
+
+    lane: int
+    epoch: int
+    batch: int = 0
+    sequence: int = 0
+    arrived_us: int = 0
+
+    @classmethod
+    async def take(cls, tx: Transaction, lane: int) -> "LaneHold":
+        """Takes the lane over; from the commit on no former owner stores a batch of it."""
+        row = await (await tx.execute(QUERIES["lane_take"], {"lane": lane})).fetchone()
+        assert row is not None  # an upsert answers its row
+        return cls(lane, **row)
+
+    async def advance(self, tx: Transaction, sequence: int, arrived_us: int) -> None:
+        """Enters the lane's next batch in its transaction. Raises Unavailable `lane_lost`."""
+        cursor = await tx.execute(
+            QUERIES["lane_advance"],
+            {"lane": self.lane, "epoch": self.epoch, "sequence": sequence, "arrived_us": arrived_us},
+        )
+        if not cursor.rowcount:
+            raise Unavailable("lane_lost", lane=self.lane)
+
+    def advanced(self, sequence: int, arrived_us: int) -> None:
+        """The batch is committed."""
+        self.batch, self.sequence, self.arrived_us = self.batch + 1, sequence, arrived_us
+
+    def stored(self, sequences: NDArray[np.int64], arrived_us: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which messages (n) are stored already."""
+        return (sequences <= self.sequence) & (arrived_us <= self.arrived_us)
 
 
 class LaneLocks:
@@ -79,10 +125,6 @@ class LaneLocks:
     async def release(self, lane: int) -> None:
         await self._ask("pg_advisory_unlock", lane)
         self._held.discard(lane)
-
-    async def confirm(self) -> None:
-        """Raises psycopg's error where the connection, and with it every lock, is gone."""
-        await self._connection.execute("SELECT")
 
     async def leave(self) -> None:
         await self._connection.execute("SELECT pg_advisory_unlock_all()")

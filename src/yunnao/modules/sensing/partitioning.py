@@ -1,4 +1,4 @@
-"""Partitions of `sensing.reading`, made before the readings that need them."""
+"""Partitions of the hot readings' two tables, made before the readings that need them."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -70,10 +70,11 @@ async def create_missing(tx: Transaction, hours: Sequence[datetime], now: dateti
 
 
 async def _create(tx: Transaction, span: Span) -> None:
-    table = sql.Identifier("sensing", span.name)
-    await tx.execute(sql.SQL("CREATE TABLE {} (LIKE sensing.reading INCLUDING ALL)").format(table))
-    await tx.execute(
-        sql.SQL("ALTER TABLE sensing.reading ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(
-            table, sql.Literal(span.start.isoformat()), sql.Literal(span.end.isoformat())
+    for parent, name in (("reading", span.name), ("reading_run", span.run_name)):
+        above, table = sql.Identifier("sensing", parent), sql.Identifier("sensing", name)
+        await tx.execute(sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL)").format(table, above))
+        await tx.execute(
+            sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(
+                above, table, sql.Literal(span.start.isoformat()), sql.Literal(span.end.isoformat())
+            )
         )
-    )

@@ -7,8 +7,11 @@ deliveries that it counts show a gap.
 """
 
 import asyncio
+from bisect import bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from time import monotonic
 
 import orjson
@@ -21,6 +24,10 @@ from yunnao.kernel.errors import Unavailable
 from yunnao.modules.sensing.lanes import ACK_WAIT_S, durable
 
 PULL_ROWS_MAX = 5_000
+PULL_BYTES_MAX = 8 * 1024 * 1024
+"""Of one request; and so much may wait before another."""
+ANSWERED = {"Batch Completed", "Message Size Exceeds MaxBytes"}
+"""The server's words for the end of a request with a limit of bytes that has what it may."""
 PULL_EXPIRES_S = 5.0
 PULL_GRACE_S = 2.0
 """A pull unanswered for so long after its end was lost with its server."""
@@ -52,8 +59,10 @@ class LanePull:
     nervous: Nervous
     arrived: asyncio.Event
     messages: list[Delivery] = field(default_factory=list)
+    bytes: int = 0
+    """Of the waiting messages."""
     _subscription: Subscription | None = None
-    _wanted: int = 0
+    _open: bool = False
     _until: float = 0.0
     _not_before: float = 0.0
     _connection: int = 0
@@ -98,16 +107,22 @@ class LanePull:
         now = monotonic()
         if self._broken or (self._left and now > self._left_by):
             raise Unavailable("unavailable", part="JetStream")
-        if self._subscription is None or now < self._not_before or len(self.messages) >= PULL_ROWS_MAX:
+        if self._subscription is None or now < self._not_before or self.listening:
             return
-        if self.listening:
+        if self._full and not self._left:
             return
-        self._wanted = PULL_ROWS_MAX
+        self._open = True
         self._until = now + PULL_EXPIRES_S + PULL_GRACE_S
         self._connection = self._connections()
         await self.nervous.client.publish(
             f"$JS.API.CONSUMER.MSG.NEXT.{MQTT_STREAM}.{durable(self.lane)}",
-            orjson.dumps({"batch": PULL_ROWS_MAX, "expires": int(PULL_EXPIRES_S * 1e9)}),
+            orjson.dumps(
+                {
+                    "batch": PULL_ROWS_MAX,
+                    "max_bytes": PULL_BYTES_MAX,
+                    "expires": int(PULL_EXPIRES_S * 1e9),
+                }
+            ),
             reply=self._subscription.subject,
         )
 
@@ -115,7 +130,7 @@ class LanePull:
     def listening(self) -> bool:
         """A request is open on a living connection: whatever arrives in the stream comes at once."""
         return (
-            self._wanted > 0
+            self._open
             and monotonic() < self._until
             and self.nervous.connected
             and self._connection == self._connections()
@@ -126,8 +141,16 @@ class LanePull:
         """Whatever arrived in the stream has been received, and waits in `messages` at most."""
         return self.listening and not self._left
 
-    def take(self, rows_max: int) -> list[Delivery]:
-        taken, self.messages = self.messages[:rows_max], self.messages[rows_max:]
+    @property
+    def _full(self) -> bool:
+        return len(self.messages) >= PULL_ROWS_MAX or self.bytes >= PULL_BYTES_MAX
+
+    def take(self, rows_max: int, bytes_max: int) -> list[Delivery]:
+        """The next messages; one at least, whatever its size."""
+        ends = list(accumulate(len(delivery.message.data) for delivery in self.messages[:rows_max]))
+        rows = max(bisect_right(ends, bytes_max), 1)
+        taken, self.messages = self.messages[:rows], self.messages[rows:]
+        self.bytes -= ends[len(taken) - 1] if taken else 0
         return taken
 
     async def acknowledge(self, part: list[Delivery]) -> None:
@@ -141,23 +164,28 @@ class LanePull:
 
     async def _receive(self, message: Msg) -> None:
         if not message.reply:
-            # A status ends the request. Expired or empty, the next round asks again.
-            self._wanted = 0
-            status = (message.headers or {}).get("Status")
-            self._broken = self._broken or status not in {"404", "408"}
+            await self._end(message.headers or {})
             return
         delivery = Delivery.of(message)
         if self._broken or delivery.number != self._next_number:
             self._broken = True
             return
         self._next_number += 1
-        self._wanted -= 1
+        self.bytes += len(message.data)
         if self._left:
             self._hold(delivery)
         else:
             self.messages.append(delivery)
         if self.messages:
             self.arrived.set()
+
+    async def _end(self, status: Mapping[str, str]) -> None:
+        """A status ends the request. Answered, expired or empty, another follows at once."""
+        self._open = False
+        answered = status.get("Description") in ANSWERED
+        self._broken = self._broken or not (answered or status.get("Status") in {"404", "408"})
+        if not self._broken:
+            await self.pull()
 
     def _hold(self, delivery: Delivery) -> None:
         """Lets everything go, in the stream's order, once the last of what was left has come."""

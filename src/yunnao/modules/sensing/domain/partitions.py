@@ -1,4 +1,4 @@
-"""Which partition of `sensing.reading` an hour belongs to.
+"""Which partition of `sensing.reading` and of `sensing.reading_run` an hour belongs to.
 
 Where the city is alive partitions are hours, so that sealing and dropping are cheap. History that
 is replayed would make thousands of nearly empty ones (2,677 daily readings, 2,677 hours), so what
@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 hot_window = timedelta(days=3)
 _FORMATS = {6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H"}
 _PREFIX = "reading_"
+_RUN_PREFIX = "reading_run_"
 
 
 @dataclass(frozen=True, order=True)
@@ -27,6 +28,11 @@ class Span:
         if self.end - self.start > timedelta(days=1):
             width = 6
         return _PREFIX + self.start.strftime(_FORMATS[width])
+
+    @property
+    def run_name(self) -> str:
+        """The partition of `sensing.reading_run`."""
+        return _RUN_PREFIX + self.name.removeprefix(_PREFIX)
 
 
 def span_named(name: str) -> Span:
