@@ -20,6 +20,7 @@ from yunnao.kernel.text import Text
 from yunnao.modules.identity.facade import Identity, Policies
 from yunnao.modules.sensing import http as sensing_http
 from yunnao.modules.sensing.alarming import http as alarms_http
+from yunnao.modules.sensing.identifiers.facade import Identifiers
 from yunnao.modules.sensing.lanes import ensure_consumers
 from yunnao.modules.twin import http as twin_http
 
@@ -54,7 +55,9 @@ async def client(city: City) -> AsyncIterator[httpx.AsyncClient]:
     http.install(app, city.database, authenticate)
     api = APIRouter(prefix=API)
     api.include_router(alarms_http.router(city.alarms, identity))
-    api.include_router(sensing_http.router(city.sensing, city.twin, identity))
+    api.include_router(
+        sensing_http.router(city.sensing, city.twin, identity, Identifiers(city.twin, "yunnao.0"))
+    )
     api.include_router(twin_http.router(city.twin, identity))
     app.include_router(api)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
@@ -140,6 +143,7 @@ async def test_devices_products_and_readings_have_the_promised_shapes(
     online = (await client.get("/devices", params={"state": "online", "product": "level"})).json()
     assert [device["device"] for device in online["items"]] == ["L-1"]
     device = (await client.get("/devices/L-1")).json()
+    assert device["identifier"] == "yunnao.0/L-1"
     assert device["latest"]["level"]["value"] == 0.25
     assert device["entity"] == {"id": "urn:ngsi-ld:Underpass:l-1", "name": {"zh": "L-1", "en": "L-1"}}
     found = (await client.get("/devices/L-1/readings", params={"metric": "level"})).json()

@@ -26,6 +26,7 @@ from yunnao.modules.identity.facade import Identity, Policies
 from yunnao.modules.sensing.access.service import Access
 from yunnao.modules.sensing.alarming.facade import Alarms
 from yunnao.modules.sensing.facade import Sensing
+from yunnao.modules.sensing.identifiers.facade import Identifiers
 from yunnao.modules.sensing.lanes import ensure_consumers
 from yunnao.modules.sensing.latest import PostgresLatestValues
 from yunnao.modules.sensing.live.table import LiveTable
@@ -65,6 +66,7 @@ class Platform:
     cases: Cases
     sensorthings: SensorThings
     access: Access
+    identifiers: Identifiers
 
 
 def ensure_servers(settings: Settings, tell: Progress = silent) -> Servers:
@@ -119,6 +121,7 @@ def assemble(
         alarms=alarms,
         cases=cases,
         sensorthings=SensorThings(clock, LiveNewest(table)),
+        identifiers=Identifiers(twin, city.manifest.prefix),
         access=Access(clock, identity, twin, sensing),
     )
 

@@ -24,6 +24,7 @@ from yunnao.modules.identity import http as identity_http
 from yunnao.modules.sensing import http as sensing_http
 from yunnao.modules.sensing.access import http as access_http
 from yunnao.modules.sensing.alarming import http as alarms_http
+from yunnao.modules.sensing.identifiers import http as identifiers_http
 from yunnao.modules.sensing.sensorthings import http as sensorthings_http
 from yunnao.modules.twin import http as twin_http
 from yunnao.scenes import load_city
@@ -51,7 +52,7 @@ def build(platform: Platform, live: Live) -> FastAPI:
         geography_http.router(platform.geography),
         twin_http.router(platform.twin, platform.identity),
         alarms_http.router(platform.alarms, platform.identity),
-        sensing_http.router(platform.sensing, platform.twin, platform.identity),
+        sensing_http.router(platform.sensing, platform.twin, platform.identity, platform.identifiers),
         access_http.router(platform.access, platform.identity),
         cases_http.router(platform.cases, platform.identity),
         events.router(live, platform.identity),
@@ -60,6 +61,7 @@ def build(platform: Platform, live: Live) -> FastAPI:
     app.include_router(api, responses=http.PROBLEMS)
     app.include_router(open311.router(platform.cases, platform.identity))
     app.include_router(sensorthings_http.router(platform.sensorthings, platform.identity))
+    app.include_router(identifiers_http.router(platform.identifiers, platform.identity))
     app.include_router(health.router())
     http.describe_problems(app)
     console.mount(app, project_root() / "web" / "dist")

@@ -37,6 +37,18 @@ class CityManifest(Model):
         0.7, ge=0, le=1, description="Below this confidence a person dispatches."
     )
     alarms: AlarmDefaults = AlarmDefaults()
+    identifier_prefix: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9]+(\.[A-Za-z0-9]+)*$",
+        max_length=64,
+        description="What a registry of identifiers (Handle System) gave the city, e.g. "
+        "88.1234.5; none: yunnao.<code>, which resolves at this platform only.",
+    )
+
+    @property
+    def prefix(self) -> str:
+        """The first part of every identifier that the city gives."""
+        return self.identifier_prefix or f"yunnao.{self.code}"
 
 
 class Area(Model):

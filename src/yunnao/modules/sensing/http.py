@@ -16,6 +16,7 @@ from yunnao.modules.identity.facade import Identity
 from yunnao.modules.sensing import http_models as models
 from yunnao.modules.sensing.contracts import MessageDraft, ReadingDraft
 from yunnao.modules.sensing.facade import Sensing, readings_rows_max
+from yunnao.modules.sensing.identifiers.facade import Identifiers
 from yunnao.modules.twin.facade import Twin
 
 Name = Annotated[str | None, Query(max_length=128)]
@@ -23,11 +24,11 @@ Moment = Annotated[datetime | None, Query()]
 RowsMax = Annotated[int, Query(ge=1, le=readings_rows_max)]
 
 
-def router(sensing: Sensing, twin: Twin, identity: Identity) -> APIRouter:
+def router(sensing: Sensing, twin: Twin, identity: Identity, identifiers: Identifiers) -> APIRouter:
     """Every door; paths without the API's prefix."""
     routes = APIRouter(tags=["sensing"])
     _intake(routes, sensing, identity)
-    _devices(routes, sensing, twin, identity)
+    _devices(routes, sensing, twin, identity, identifiers)
     _dead_letters(routes, sensing, identity)
     return routes
 
@@ -50,7 +51,9 @@ def _intake(routes: APIRouter, sensing: Sensing, identity: Identity) -> None:
         return models.taken(len(readings), await sensing.take_readings(tx, readings), language)
 
 
-def _devices(routes: APIRouter, sensing: Sensing, twin: Twin, identity: Identity) -> None:
+def _devices(
+    routes: APIRouter, sensing: Sensing, twin: Twin, identity: Identity, identifiers: Identifiers
+) -> None:
     @routes.get("/products")
     async def list_products(tx: Tx, principal: CurrentPrincipal) -> models.ProductsOut:
         identity.authorize(principal, "device:list")
@@ -73,7 +76,7 @@ def _devices(routes: APIRouter, sensing: Sensing, twin: Twin, identity: Identity
         )
         names = await twin.names(tx, [device.entity for device in page.items])
         return models.DevicesOut(
-            items=[models.device_out(device, names) for device in page.items],
+            items=[models.device_out(device, names, identifiers) for device in page.items],
             next=encode_cursor(page.after) if page.after else None,
             total=page.total,
         )
@@ -82,7 +85,7 @@ def _devices(routes: APIRouter, sensing: Sensing, twin: Twin, identity: Identity
     async def get_device(tx: Tx, principal: CurrentPrincipal, device: str) -> models.DeviceOut:
         identity.authorize(principal, "device:read", Resource("Device", device))
         found = await sensing.device(tx, device)
-        return models.device_out(found, await twin.names(tx, [found.entity]))
+        return models.device_out(found, await twin.names(tx, [found.entity]), identifiers)
 
     @routes.get("/devices/{device}/readings")
     async def get_readings(

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from yunnao.infra.postgres import Row
 from yunnao.kernel.text import Language, Text, say
 from yunnao.modules.sensing.contracts import Device, InstalledProduct, Rejected
+from yunnao.modules.sensing.identifiers.facade import Identifiers
 
 PREVIEW_BYTES_MAX = 2_000
 """Of a dead letter's payload in a list."""
@@ -82,6 +83,7 @@ class LatestOut(BaseModel):
 
 class DeviceOut(BaseModel):
     id: str
+    identifier: str
     device: str
     product: str
     product_label: Text
@@ -139,9 +141,10 @@ def product_out(found: InstalledProduct) -> ProductOut:
     return ProductOut(product=found.product, label=found.spec.label, scene=found.scene, metrics=metrics)
 
 
-def device_out(device: Device, names: Mapping[str, Text]) -> DeviceOut:
+def device_out(device: Device, names: Mapping[str, Text], identifiers: Identifiers) -> DeviceOut:
     return DeviceOut(
         id=device.id,
+        identifier=identifiers.of(device.id),
         device=device.id,
         product=device.product,
         product_label=device.product_label,

@@ -94,6 +94,7 @@ class Entity:
     street: str | None
     attributes: dict[str, Attribute]
     relations: dict[str, str]
+    modified_at: datetime
 
 
 @dataclass(frozen=True)

@@ -104,6 +104,10 @@ class Twin:
             raise NotFound("entity_unknown", id=entity_id)
         return found
 
+    async def entities(self, tx: Transaction, ids: Sequence[str]) -> dict[str, Entity]:
+        """Entities by id, of those that exist."""
+        return {found.id: found for found in await store.entities(tx, ids)}
+
     async def page(
         self, tx: Transaction, *, entity_type: str | None, q: str | None, after: str | None, limit: int
     ) -> EntityPage:

@@ -122,12 +122,16 @@ UPDATE twin.entity e SET attributes = e.attributes || patch.attributes, modified
 FROM patch WHERE e.id = patch.id;
 
 -- name: entity_get
-SELECT id, type, name, lon, lat, district, street, attributes, relations
+SELECT id, type, name, lon, lat, district, street, attributes, relations, modified_at
 FROM twin.entity WHERE id = %(id)s;
+
+-- name: entities_get
+SELECT id, type, name, lon, lat, district, street, attributes, relations, modified_at
+FROM twin.entity WHERE id = ANY(%(ids)s);
 
 -- name: entities_page
 -- Keyset paging by id. `q` is matched as plain text: its wildcards are escaped before.
-SELECT id, type, name, lon, lat, district, street, attributes, relations
+SELECT id, type, name, lon, lat, district, street, attributes, relations, modified_at
 FROM twin.entity
 WHERE (%(type)s::text IS NULL OR type = %(type)s)
   AND (%(q)s::text IS NULL OR id ILIKE %(q)s OR name ->> 'zh' ILIKE %(q)s OR name ->> 'en' ILIKE %(q)s)

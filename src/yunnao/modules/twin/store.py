@@ -107,6 +107,11 @@ async def entity(tx: Transaction, entity_id: str) -> Entity | None:
     return _entity(row) if row else None
 
 
+async def entities(tx: Transaction, ids: Sequence[str]) -> list[Entity]:
+    rows = await (await tx.execute(QUERIES["entities_get"], {"ids": list(ids)})).fetchall()
+    return [_entity(row) for row in rows]
+
+
 async def page(
     tx: Transaction, entity_type: str | None, q: str | None, after: str | None, limit: int
 ) -> EntityPage:
@@ -151,4 +156,5 @@ def _entity(row: Row) -> Entity:
         street=row["street"],
         attributes={name: domain.attribute_of(stored) for name, stored in row["attributes"].items()},
         relations={name: stored["object"] for name, stored in row["relations"].items()},
+        modified_at=row["modified_at"],
     )

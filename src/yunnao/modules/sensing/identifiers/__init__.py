@@ -1,0 +1,1 @@
+"""Resolvable identifiers of devices and entities, as records of the Handle System."""
