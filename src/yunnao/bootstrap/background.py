@@ -38,6 +38,7 @@ def timers(platform: Platform) -> list[Timer]:
 
     return [
         Timer("alarms.sweep", "* * * * * */10", platform.alarms.sweep),
+        Timer("sensing.scheduled", "* * * * * */10", platform.scheduled.run),
         Timer("cases.deadlines", "* * * * * */15", deadlines),
         Timer("identity.link_audit", "* * * * * */2", platform.identity.link_audit),
         Timer("infra.prune", "17 * * * * 0", prune),

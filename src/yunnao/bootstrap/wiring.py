@@ -30,6 +30,7 @@ from yunnao.modules.sensing.identifiers.facade import Identifiers
 from yunnao.modules.sensing.lanes import ensure_consumers
 from yunnao.modules.sensing.latest import PostgresLatestValues
 from yunnao.modules.sensing.live.table import LiveTable
+from yunnao.modules.sensing.scheduled.facade import Scheduled
 from yunnao.modules.sensing.sensorthings.facade import SensorThings
 from yunnao.modules.sensing.sensorthings.latest import LiveNewest
 from yunnao.modules.twin.facade import Twin
@@ -63,6 +64,7 @@ class Platform:
     twin: Twin
     sensing: Sensing
     alarms: Alarms
+    scheduled: Scheduled
     cases: Cases
     sensorthings: SensorThings
     access: Access
@@ -119,6 +121,7 @@ def assemble(
         twin=twin,
         sensing=sensing,
         alarms=alarms,
+        scheduled=Scheduled(clock, twin, zone, city.manifest.alarms),
         cases=cases,
         sensorthings=SensorThings(clock, LiveNewest(table)),
         identifiers=Identifiers(twin, city.manifest.prefix),

@@ -25,6 +25,7 @@ from yunnao.modules.sensing import http as sensing_http
 from yunnao.modules.sensing.access import http as access_http
 from yunnao.modules.sensing.alarming import http as alarms_http
 from yunnao.modules.sensing.identifiers import http as identifiers_http
+from yunnao.modules.sensing.scheduled import http as scheduled_http
 from yunnao.modules.sensing.sensorthings import http as sensorthings_http
 from yunnao.modules.twin import http as twin_http
 from yunnao.scenes import load_city
@@ -53,6 +54,7 @@ def build(platform: Platform, live: Live) -> FastAPI:
         twin_http.router(platform.twin, platform.identity),
         alarms_http.router(platform.alarms, platform.identity),
         sensing_http.router(platform.sensing, platform.twin, platform.identity, platform.identifiers),
+        scheduled_http.router(platform.scheduled, platform.identity),
         access_http.router(platform.access, platform.identity),
         cases_http.router(platform.cases, platform.identity),
         events.router(live, platform.identity),

@@ -5,9 +5,19 @@ from typing import Annotated
 from pydantic import Field
 
 from yunnao.kernel.packs.common import Model, Slug
+from yunnao.kernel.packs.scheduled_rules import (
+    ForecastRule,
+    NeighboursRule,
+    RelatedRule,
+    SameHourRule,
+    WindowRule,
+)
 from yunnao.kernel.packs.streaming_rules import SilenceRule, ThresholdRule
 
-Rule = Annotated[ThresholdRule | SilenceRule, Field(discriminator="operator")]
+Rule = Annotated[
+    ThresholdRule | SilenceRule | WindowRule | SameHourRule | NeighboursRule | RelatedRule | ForecastRule,
+    Field(discriminator="operator"),
+]
 
 
 class RulesFile(Model):

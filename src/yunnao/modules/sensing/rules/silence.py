@@ -23,20 +23,25 @@ async def scan(tx: Transaction, teller: Teller) -> int:
     watch = await (await tx.execute(QUERIES["watch_state"], {"partitions": PARTITIONS})).fetchone()
     if watch is None or watch["lanes"] < PARTITIONS:
         return 0
-    opened = 0
+    openings: list[Opening] = []
     for rule in await active_rules(tx):
         if isinstance(rule.spec, SilenceRule):
-            opened += await _scan_rule(tx, teller, rule, rule.spec, (watch["since"], watch["until"]))
-    return opened
+            openings += await _silent(tx, rule, rule.spec, (watch["since"], watch["until"]))
+    # States are locked before anything is told, as by whoever else judges.
+    before = await load_states(tx, [opening.device for opening in openings])
+    kept = await teller.tell(tx, openings, [])
+    after = dict(before)
+    for opening in openings:
+        key = opening.device, opening.rule.number
+        after[key] = State(before.get(key, NOTHING).since_us, kept[opening.id])
+    await save_states(tx, before, after)
+    return len(openings)
 
 
-async def _scan_rule(
-    tx: Transaction,
-    teller: Teller,
-    rule: InstalledRule,
-    spec: SilenceRule,
-    listened: tuple[datetime, datetime],
-) -> int:
+async def _silent(
+    tx: Transaction, rule: InstalledRule, spec: SilenceRule, listened: tuple[datetime, datetime]
+) -> list[Opening]:
+    """Openings of one rule."""
     since, until = listened
     cursor = await tx.execute(
         QUERIES["silent_devices"],
@@ -49,15 +54,7 @@ async def _scan_rule(
             "limit": scan_devices_max,
         },
     )
-    rows = await cursor.fetchall()
-    openings = [
-        Opening(new_id(), rule, row["device"], None, row["opened_at"], row["seen_at"]) for row in rows
+    return [
+        Opening(new_id(), rule, row["device"], None, row["opened_at"], row["seen_at"])
+        for row in await cursor.fetchall()
     ]
-    before = await load_states(tx, [o.device for o in openings])
-    kept = await teller.tell(tx, openings, [])
-    after = dict(before)
-    for opening in openings:
-        key = opening.device, rule.number
-        after[key] = State(before.get(key, NOTHING).since_us, kept[opening.id])
-    await save_states(tx, before, after)
-    return len(openings)

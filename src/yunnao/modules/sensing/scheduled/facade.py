@@ -1,0 +1,208 @@
+"""Scheduled rules evaluated by the clock, and forecasts for charts."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import structlog
+
+from yunnao.infra.postgres import Transaction, load_queries
+from yunnao.kernel.errors import NotFound
+from yunnao.kernel.ids import new_id
+from yunnao.kernel.packs.alarming import AlarmDefaults
+from yunnao.kernel.packs.scene import Metric
+from yunnao.kernel.packs.scheduled_rules import ForecastRule, RelatedRule, ScheduledRule
+from yunnao.kernel.text import Text
+from yunnao.kernel.time import Clock
+from yunnao.modules.sensing.alarms import NOTHING, Clearing, Opening, State, States, Teller, save_states
+from yunnao.modules.sensing.domain.times import UNKNOWN_US, from_us, to_us
+from yunnao.modules.sensing.registry import InstalledRule, active_rules
+from yunnao.modules.sensing.scheduled.domain import forecasting, foretelling
+from yunnao.modules.sensing.scheduled.domain.columns import Need, Readings, Relations, Scores, Sites, steps
+from yunnao.modules.sensing.scheduled.domain.operators import needs, score
+from yunnao.modules.sensing.scheduled.domain.stepping import step
+from yunnao.modules.sensing.scheduled.past import HotPast, Past
+from yunnao.modules.twin.facade import Twin
+
+QUERIES = load_queries("yunnao.modules.sensing.scheduled", "scheduled.sql")
+late_max = timedelta(seconds=30)
+"""How long an evaluation waits for readings that are on their way."""
+rules_per_run_max = 20
+"""Evaluated in one transaction; the next run goes on."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class SeriesForecast:
+    """Points of time, value, low and high; none where the history is too short."""
+
+    metric: str
+    unit_label: Text | None
+    share: float
+    points: list[tuple[datetime, float, float, float]]
+
+
+@dataclass(frozen=True)
+class _Due:
+    rule: InstalledRule
+    spec: ScheduledRule
+    at_us: int
+    scores: Scores
+
+
+class Scheduled:
+    """What others may ask; every method runs in the caller's transaction. `zone` is the city's."""
+
+    def __init__(
+        self, clock: Clock, twin: Twin, zone: ZoneInfo, defaults: AlarmDefaults, past: Past | None = None
+    ) -> None:
+        self._clock = clock
+        self._twin = twin
+        self._zone = zone
+        self._teller = Teller(clock, twin, zone, defaults)
+        self._past = past or HotPast()
+        self._done: dict[int, int] = {}
+        self._models: dict[int, tuple[int, bytes, forecasting.Model]] = {}
+
+    async def run(self, tx: Transaction) -> int:
+        """Evaluates every rule whose time has come; answers how many alarms opened or cleared.
+
+        An evaluation is of a moment on the rule's own grid of time and may be done again without
+        effect, so that neither a restart nor a second worker changes anything.
+        """
+        found = await self._scores(tx)
+        if not found:
+            return 0
+        before = await self._states(tx, [due.rule.number for due in found])
+        after = dict(before)
+        openings: list[Opening] = []
+        clearings: list[Clearing] = []
+        for due in found:
+            _follow(due, after, openings, clearings)
+        kept = await self._teller.tell(tx, openings, clearings)
+        for key, state in after.items():
+            if state.alarm in kept:
+                after[key] = State(state.since_us, kept[state.alarm])
+        await save_states(tx, before, after)
+        self._done |= {due.rule.number: due.at_us for due in found}
+        return len(openings) + len(clearings)
+
+    async def forecast(
+        self, tx: Transaction, device: str, metric: str, hours: float, *, share: float = 0.95
+    ) -> SeriesForecast:
+        """The next hours of one series from now on. Raises NotFound `series_not_found`."""
+        cursor = await tx.execute(QUERIES["series_of"], {"device": device, "metric": metric})
+        row = await cursor.fetchone()
+        if row is None:
+            raise NotFound("series_not_found", device=device, metric=metric)
+        now_us = to_us(self._clock.now())
+        sites = foretelling.one_site(row["series"])
+        start_us = now_us - foretelling.chart_history_us
+        readings = await self._past.read(tx, sites.series, from_us(start_us), from_us(now_us))
+        points = await asyncio.to_thread(
+            foretelling.chart, sites, readings, now_us, self._offset_us(now_us), hours, share
+        )
+        unit = Metric.model_validate(row["metric"]).unit_label
+        told = [(from_us(time_us), value, low, high) for time_us, value, low, high in points]
+        return SeriesForecast(metric, unit, share, told)
+
+    # --- scores ---
+
+    async def _scores(self, tx: Transaction) -> list[_Due]:
+        now_us = to_us(self._clock.now() - late_max)
+        found: list[_Due] = []
+        for rule in await active_rules(tx):
+            spec = rule.spec
+            if not isinstance(spec, ScheduledRule) or len(found) >= rules_per_run_max:
+                continue
+            at_us = now_us // (spec.every_s * 1_000_000) * (spec.every_s * 1_000_000)
+            if self._done.get(rule.number, UNKNOWN_US) >= at_us:
+                continue
+            try:
+                async with tx.transaction():
+                    found.append(_Due(rule, spec, at_us, await self._score(tx, rule.number, spec, at_us)))
+            except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
+                self._done[rule.number] = at_us
+                log.error("scheduled_rule_failed", rule=rule.rule, scene=rule.scene, reason=repr(error))
+        return found
+
+    async def _score(self, tx: Transaction, number: int, spec: ScheduledRule, at_us: int) -> Scores:
+        if isinstance(spec, ForecastRule):
+            return await self._outside(tx, number, spec, at_us)
+        wanted = needs(spec, at_us)
+        past = {need: await self._readings(tx, need) for need in wanted}
+        relations = await self._relations(tx, spec, [sites for sites, _ in past.values()])
+        return await asyncio.to_thread(score, spec, wanted, past, relations)
+
+    async def _readings(self, tx: Transaction, need: Need) -> tuple[Sites, Readings]:
+        sites = await self._sites(tx, need.product, need.metric)
+        start, until = from_us(need.start_us), from_us(need.until_us)
+        return sites, await self._past.read(tx, sites.series, start, until)
+
+    async def _sites(self, tx: Transaction, product: str, metric: str) -> Sites:
+        rows = await (await tx.execute(QUERIES["sites"], {"product": product, "metric": metric})).fetchall()
+        return Sites(
+            np.array([row["series"] for row in rows], np.int32),
+            np.array([row["device"] for row in rows], np.int32),
+            [row["entity"] for row in rows],
+            np.array([row["lon"] for row in rows], np.float64),
+            np.array([row["lat"] for row in rows], np.float64),
+        )
+
+    async def _relations(self, tx: Transaction, spec: ScheduledRule, sites: Sequence[Sites]) -> Relations:
+        if not isinstance(spec, RelatedRule) or spec.other.relation is None:
+            return {}
+        pointing = sites[0] if spec.other.points_to == "other" else sites[-1]
+        return await self._twin.relations(tx, sorted(set(pointing.entity)), [spec.other.relation])
+
+    async def _outside(self, tx: Transaction, number: int, spec: ForecastRule, at_us: int) -> Scores:
+        """A model is fitted once a day, to the days before, so that each worker fits the same."""
+        day_us = foretelling.day_start(at_us, self._offset_us(at_us))
+        sites = await self._sites(tx, spec.product, spec.metric)
+        known = self._models.get(number)
+        if known is None or known[:2] != (day_us, sites.series.tobytes()):
+            start_us = day_us - spec.history_days * forecasting.DAY_US
+            history = await self._past.read(tx, sites.series, from_us(start_us), from_us(day_us))
+            grid = forecasting.Grid(start_us, spec.step_s * 1_000_000, self._offset_us(at_us))
+            model = await asyncio.to_thread(foretelling.fitted, spec, sites, history, grid)
+            known = day_us, sites.series.tobytes(), model
+            self._models[number] = known
+        start_us = foretelling.recent_start(spec, at_us)
+        recent = await self._past.read(tx, sites.series, from_us(start_us), from_us(at_us))
+        matrix = steps(sites, recent, start_us, spec.step_s * 1_000_000, foretelling.recent_steps(spec))
+        return foretelling.outside(spec, sites, known[2], matrix, at_us)
+
+    def _offset_us(self, at_us: int) -> int:
+        offset = from_us(at_us).astimezone(self._zone).utcoffset() or timedelta()
+        return offset // timedelta(microseconds=1)
+
+    async def _states(self, tx: Transaction, rules: Sequence[int]) -> States:
+        rows = await (await tx.execute(QUERIES["states_of_rules"], {"rules": sorted(rules)})).fetchall()
+        return {(row["device"], row["rule"]): State(row["since_us"], row["alarm"]) for row in rows}
+
+
+def _follow(due: _Due, states: States, openings: list[Opening], clearings: list[Clearing]) -> None:
+    """One rule's step from its scores; `states` is changed."""
+    number, scores = due.rule.number, due.scores
+    devices = scores.device.tolist()
+    prior = [states.get((device, number), NOTHING) for device in devices]
+    since = np.array([UNKNOWN_US if s.since_us is None else s.since_us for s in prior], np.int64)
+    is_open = np.array([s.alarm is not None for s in prior], np.bool_)
+    after = step(due.spec, scores, since, is_open, due.at_us)
+    at = from_us(due.at_us)
+    for i in np.flatnonzero((after.since_us != since) | after.opened | after.cleared).tolist():
+        key = devices[i], number
+        alarm = prior[i].alarm
+        started = int(after.since_us[i])
+        if after.opened[i]:
+            opening = Opening(new_id(), due.rule, key[0], float(scores.value[i]), at, from_us(started))
+            openings.append(opening)
+            alarm = opening.id
+        elif after.cleared[i] and alarm is not None:
+            clearings.append(Clearing(alarm, due.rule, key[0], at))
+            alarm = None
+        states[key] = State(None if started == UNKNOWN_US else started, alarm)
