@@ -208,6 +208,18 @@ class City:
         async with self.database.transaction() as tx:
             return await (await tx.execute(query.encode(), parameters)).fetchall()
 
+    async def points(self, device: str, metric: str) -> list[tuple[datetime, Any]]:
+        """Hot readings of a series in order of time."""
+        found = await self.rows(
+            "SELECT r.time, r.value, r.value_text FROM sensing.reading r JOIN sensing.series s USING (series)"
+            " JOIN sensing.device d ON d.number = s.device WHERE d.id = %s AND s.metric = %s ORDER BY r.time",
+            device,
+            metric,
+        )
+        return [
+            (row["time"], row["value"] if row["value_text"] is None else row["value_text"]) for row in found
+        ]
+
     async def letters(self) -> list[tuple[str, str]]:
         """(code, subject) of every dead letter, in order."""
         found = await self.rows("SELECT code, subject FROM infra.dead_letter ORDER BY id")

@@ -63,6 +63,21 @@ async def test_closed_hours_go_to_the_lake_whole_and_leave_postgresql(city: City
     assert [row["n"] for row in await city.rows("SELECT count(*) AS n FROM sensing.late_reading")] == [0]
 
 
+async def test_large_batches_and_small_ones_of_an_hour_are_sealed_together(city: City, lake: Lake) -> None:
+    await measure(city, range(-HOUR_S, 0, 300))
+    everything = await hot(city)
+    runs = [(series, NOW - timedelta(seconds=i + 0.5), i / 8) for series in (2, 1) for i in range(500)]
+    async with city.database.transaction() as tx, tx.cursor() as cursor:
+        await cursor.executemany("INSERT INTO sensing.reading_run VALUES (%s, %s, %s)", runs)
+        await cursor.execute(
+            "INSERT INTO sensing.reading_run SELECT series, time, value FROM sensing.reading"
+            " WHERE value IS NOT NULL"
+        )
+    assert await keep(city, lake) == len(everything) + len(runs)
+    assert cold(lake) == sorted([*everything, *runs])
+    assert await city.rows("SELECT FROM sensing.reading_run") == []
+
+
 async def test_hours_that_may_still_get_readings_stay(city: City, lake: Lake) -> None:
     await measure(city, range(-HOUR_S, 0, 300))
     keeper = LakeKeeper(city.clock, city.database, lake)

@@ -129,9 +129,7 @@ async def test_who_may_not_is_told_so(client: httpx.AsyncClient) -> None:
     assert (await client.get("/alarms")).status_code == 401
 
 
-async def test_devices_products_and_readings_have_the_promised_shapes(
-    city: City, client: httpx.AsyncClient
-) -> None:
+async def test_devices_and_products_have_the_promised_shapes(city: City, client: httpx.AsyncClient) -> None:
     await city.take(("level", "L-1", {"level": 0.25, "t": at(-5)}))
     products = (await client.get("/products")).json()["items"]
     assert products[1]["metrics"]["level"]["unit"] == "MTR"
@@ -146,18 +144,10 @@ async def test_devices_products_and_readings_have_the_promised_shapes(
     assert device["identifier"] == "yunnao.0/L-1"
     assert device["latest"]["level"]["value"] == 0.25
     assert device["entity"] == {"id": "urn:ngsi-ld:Underpass:l-1", "name": {"zh": "L-1", "en": "L-1"}}
-    found = (await client.get("/devices/L-1/readings", params={"metric": "level"})).json()
-    assert [value for _, value in found["points"]] == [0.25]
-    nothing = await client.get(
-        "/devices/L-1/readings", params={"metric": "level", "to": "2020-01-01T00:00:00Z"}
-    )
-    assert nothing.json()["points"] == []
 
 
 WRONG_PATHS = [
     ("/devices/none", 404),
-    ("/devices/L-1/readings?metric=none", 404),
-    ("/devices/L-1/readings?metric=level&from=x", 422),
     ("/devices?cursor=%21", 422),
     ("/devices?limit=501", 422),
     ("/devices?q=%00", 422),

@@ -27,8 +27,6 @@ async def test_a_message_becomes_readings_latest_values_and_attributes(city: Cit
     async with city.database.transaction() as tx:
         device = await city.sensing.device(tx, "L-1")
         entity = await city.twin.get(tx, "urn:ngsi-ld:Underpass:l-1")
-        readings = await city.sensing.readings(tx, "L-1", "level")
-        notes = await city.sensing.readings(tx, "L-1", "note")
     assert device.state == "online"
     assert device.latest["level"].value == 0.25
     assert device.latest["note"].value == "雨"
@@ -36,8 +34,8 @@ async def test_a_message_becomes_readings_latest_values_and_attributes(city: Cit
     assert entity.attributes["waterLevel"].unit == "MTR"
     assert entity.attributes["waterLevel"].observed_at == NOW - timedelta(seconds=5)
     assert entity.attributes["closed"].value is True
-    assert readings.points == [(NOW - timedelta(seconds=5), 0.25)]
-    assert notes.points == [(NOW - timedelta(seconds=5), "雨")]
+    assert await city.points("L-1", "level") == [(NOW - timedelta(seconds=5), 0.25)]
+    assert await city.points("L-1", "note") == [(NOW - timedelta(seconds=5), "雨")]
 
 
 async def test_what_is_delivered_twice_is_stored_once(city: City) -> None:

@@ -43,7 +43,6 @@ async def test_readings_of_every_format_are_stored(database_url: str, nats_url: 
             "frame_unreadable",
         ]
         async with city.database.transaction() as tx:
-            points = (await city.sensing.readings(tx, "senml-1", "level")).points
             for name in DECODERS:
                 assert (await city.sensing.device(tx, f"{name}-2")).latest["level"].value == 0.5
-        assert [value for _, value in points] == [0.1, 0.2]
+        assert [value for _, value in await city.points("senml-1", "level")] == [0.1, 0.2]

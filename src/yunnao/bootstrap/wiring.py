@@ -26,7 +26,10 @@ from yunnao.modules.identity.facade import Identity, Policies
 from yunnao.modules.sensing.access.service import Access
 from yunnao.modules.sensing.alarming.facade import Alarms
 from yunnao.modules.sensing.facade import Sensing
+from yunnao.modules.sensing.history.duck_engine import DuckEngine
+from yunnao.modules.sensing.history.history import History
 from yunnao.modules.sensing.identifiers.facade import Identifiers
+from yunnao.modules.sensing.lake.tables import Lake, lake_at
 from yunnao.modules.sensing.lanes import ensure_consumers
 from yunnao.modules.sensing.latest import PostgresLatestValues
 from yunnao.modules.sensing.live.table import LiveTable
@@ -69,6 +72,8 @@ class Platform:
     sensorthings: SensorThings
     access: Access
     identifiers: Identifiers
+    lake: Lake
+    history: History
 
 
 def ensure_servers(settings: Settings, tell: Progress = silent) -> Servers:
@@ -104,6 +109,7 @@ def assemble(
     geography = Geography(clock)
     twin = Twin(clock, geography)
     zone = ZoneInfo(city.manifest.time_zone)
+    lake = lake_at(settings.lake_url)
     table = LiveTable(settings.home / "live")
     sensing = Sensing(clock, twin, nervous, PostgresLatestValues(), table, zone, city.manifest.alarms)
     alarms = Alarms(clock, twin, identity, city.manifest.alarms)
@@ -126,6 +132,8 @@ def assemble(
         sensorthings=SensorThings(clock, LiveNewest(table)),
         identifiers=Identifiers(twin, city.manifest.prefix),
         access=Access(clock, identity, twin, sensing),
+        lake=lake,
+        history=History(clock, twin, lake, DuckEngine(lake.readings), zone),
     )
 
 

@@ -1,4 +1,4 @@
-"""The worker role: the relay, consumers of events, jobs and timers."""
+"""The worker role: the relay, consumers of events, the keeper of the lake, jobs and timers."""
 
 import asyncio
 from contextlib import suppress
@@ -10,6 +10,7 @@ from yunnao.bootstrap import Platform, consumers, timers
 from yunnao.infra.consumers import ConsumerRunner
 from yunnao.infra.jobs import CONCURRENCY_MAX, jobs_app
 from yunnao.infra.relay import Relay
+from yunnao.modules.sensing.lake.keeper import LakeKeeper
 
 JOBS_RETRY_S = 1.0
 
@@ -22,6 +23,7 @@ async def run(platform: Platform, stop: asyncio.Event) -> None:
         group.create_task(Relay(platform.database, platform.nervous).run(stop))
         for consumer in consumers(platform):
             group.create_task(ConsumerRunner(consumer, platform.database, platform.nervous).run(stop))
+        group.create_task(LakeKeeper(platform.clock, platform.database, platform.lake).run(stop))
         group.create_task(_run_jobs(platform, stop))
 
 

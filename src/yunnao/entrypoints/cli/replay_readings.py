@@ -216,7 +216,7 @@ async def _wait_stored(
     counts, changed_at = {"stored": -1, "refused": 0}, time.monotonic()
     while True:
         async with platform.database.transaction() as tx:
-            stored = await platform.sensing.count_readings(tx, devices, start, last)
+            stored = await platform.history.count(tx, devices, start, last)
         latest = {"stored": stored, "refused": await _refused(platform, product) - before}
         if latest != counts:
             counts, changed_at = latest, time.monotonic()

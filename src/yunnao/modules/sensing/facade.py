@@ -12,7 +12,7 @@ from yunnao.infra.postgres import Row, Transaction
 from yunnao.kernel.errors import Conflict, InvalidInput, NotFound
 from yunnao.kernel.ids import UUID
 from yunnao.kernel.packs.alarming import AlarmDefaults
-from yunnao.kernel.packs.scene import DemoDevice, Metric, ScenePack
+from yunnao.kernel.packs.scene import DemoDevice, ScenePack
 from yunnao.kernel.text import Text
 from yunnao.kernel.time import Clock
 from yunnao.modules.sensing import store
@@ -29,7 +29,6 @@ from yunnao.modules.sensing.contracts import (
     MessageDraft,
     Overview,
     ReadingDraft,
-    Readings,
     Rejected,
 )
 from yunnao.modules.sensing.domain.encoding import encode
@@ -43,8 +42,6 @@ from yunnao.modules.twin.facade import Twin
 
 __all__ = ["Sensing", "dry_run", "encode"]
 
-readings_rows_max = 10_000
-readings_span = timedelta(hours=24)
 counts_kept = timedelta(days=3)
 
 
@@ -150,43 +147,9 @@ class Sensing:
             raise NotFound("device_not_found", device=device)
         return (await self._devices(tx, rows))[0]
 
-    async def readings(
-        self,
-        tx: Transaction,
-        device: str,
-        metric: str,
-        *,
-        start: datetime | None = None,
-        until: datetime | None = None,
-        limit: int = 1_000,
-    ) -> Readings:
-        """The newest `limit` readings in [start, until); by default of the 24 hours before the newest.
-
-        Raises NotFound `series_not_found`.
-        """
-        series = await store.series(tx, device, metric)
-        if series is None:
-            raise NotFound("series_not_found", device=device, metric=metric)
-        if until is None:
-            until = self._clock.now() + timedelta(days=1)
-        if start is None:
-            newest = await store.newest_time(tx, series["series"])
-            start = min(newest or until, until) - readings_span
-        rows = await store.readings(tx, series["series"], start, until, min(limit, readings_rows_max))
-        points = [
-            (row["time"], row["value"] if row["value_text"] is None else row["value_text"]) for row in rows
-        ]
-        return Readings(metric, Metric.model_validate(series["metric"]).unit_label, points)
-
     async def registered(self, tx: Transaction, devices: Sequence[str]) -> set[str]:
         """Which of these ids are registered."""
         return set(await store.products_of_devices(tx, devices))
-
-    async def count_readings(
-        self, tx: Transaction, devices: Sequence[str], start: datetime, last: datetime
-    ) -> int:
-        """Readings of these devices from `start` to `last`, both included."""
-        return await store.count_readings(tx, devices, start, last)
 
     async def count_refused(self, tx: Transaction, product: str) -> int:
         """Dead letters of a product's messages."""

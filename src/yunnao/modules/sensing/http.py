@@ -1,6 +1,5 @@
-"""Doors of sensing: readings in; products, devices, readings and alarms out."""
+"""Doors of sensing: readings in; products, devices and alarms out."""
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -15,13 +14,11 @@ from yunnao.modules.identity.contracts import Resource
 from yunnao.modules.identity.facade import Identity
 from yunnao.modules.sensing import http_models as models
 from yunnao.modules.sensing.contracts import MessageDraft, ReadingDraft
-from yunnao.modules.sensing.facade import Sensing, readings_rows_max
+from yunnao.modules.sensing.facade import Sensing
 from yunnao.modules.sensing.identifiers.facade import Identifiers
 from yunnao.modules.twin.facade import Twin
 
 Name = Annotated[str | None, Query(max_length=128)]
-Moment = Annotated[datetime | None, Query()]
-RowsMax = Annotated[int, Query(ge=1, le=readings_rows_max)]
 
 
 def router(sensing: Sensing, twin: Twin, identity: Identity, identifiers: Identifiers) -> APIRouter:
@@ -86,22 +83,6 @@ def _devices(
         identity.authorize(principal, "device:read", Resource("Device", device))
         found = await sensing.device(tx, device)
         return models.device_out(found, await twin.names(tx, [found.entity]), identifiers)
-
-    @routes.get("/devices/{device}/readings")
-    async def get_readings(
-        tx: Tx,
-        principal: CurrentPrincipal,
-        device: str,
-        metric: Annotated[str, Query(max_length=128)],
-        *,
-        start: Annotated[datetime | None, Query(alias="from")] = None,
-        until: Annotated[datetime | None, Query(alias="to")] = None,
-        limit: RowsMax = 1_000,
-    ) -> models.ReadingsOut:
-        """The newest `limit` points; without `from` of the 24 hours before the newest."""
-        identity.authorize(principal, "device:read", Resource("Device", device))
-        found = await sensing.readings(tx, device, metric, start=start, until=until, limit=limit)
-        return models.ReadingsOut(metric=found.metric, unit_label=found.unit_label, points=found.points)
 
 
 def _dead_letters(routes: APIRouter, sensing: Sensing, identity: Identity) -> None:

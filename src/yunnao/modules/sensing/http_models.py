@@ -101,12 +101,6 @@ class DevicesOut(BaseModel):
     total: int
 
 
-class ReadingsOut(BaseModel):
-    metric: str
-    unit_label: Text | None
-    points: list[tuple[datetime, Any]]
-
-
 class LetterOut(BaseModel):
     id: UUID
     source: str

@@ -83,26 +83,6 @@ SELECT count(*) AS n FROM sensing.device d
 WHERE (%(product)s::text IS NULL OR d.product = %(product)s)
   AND (%(q)s::text IS NULL OR d.id ILIKE %(q)s OR d.name ->> 'zh' ILIKE %(q)s OR d.name ->> 'en' ILIKE %(q)s);
 
--- name: series_find
-SELECT s.series, p.spec -> 'metrics' -> s.metric AS metric
-FROM sensing.device d JOIN sensing.series s ON s.device = d.number JOIN sensing.product p USING (product)
-WHERE d.id = %(device)s AND s.metric = %(metric)s;
-
--- name: series_newest
-SELECT time FROM sensing.latest WHERE series = %(series)s;
-
--- name: readings_range
--- The newest within the limit; the bounds let the planner leave out partitions.
-SELECT time, value, value_text FROM sensing.reading
-WHERE series = %(series)s AND time >= %(start)s AND time < %(until)s
-ORDER BY time DESC LIMIT %(limit)s;
-
--- name: readings_count
-SELECT count(*) AS n FROM sensing.reading
-WHERE time >= %(start)s AND time <= %(last)s AND series IN (
-    SELECT s.series FROM sensing.series s JOIN sensing.device d ON d.number = s.device
-    WHERE d.id = ANY(%(devices)s));
-
 -- name: overview
 SELECT
     (SELECT count(*) FROM sensing.device) AS devices,

@@ -112,35 +112,6 @@ async def devices_count(tx: Transaction, product: str | None, q: str | None) -> 
     return int(row["n"]) if row else 0
 
 
-async def series(tx: Transaction, device: str, metric: str) -> Row | None:
-    cursor = await tx.execute(QUERIES["series_find"], {"device": device, "metric": metric})
-    return await cursor.fetchone()
-
-
-async def newest_time(tx: Transaction, series_number: int) -> datetime | None:
-    row = await (await tx.execute(QUERIES["series_newest"], {"series": series_number})).fetchone()
-    return row["time"] if row else None
-
-
-async def readings(
-    tx: Transaction, series_number: int, start: datetime, until: datetime, limit: int
-) -> list[Row]:
-    """The newest readings in [start, until), in order of time."""
-    cursor = await tx.execute(
-        QUERIES["readings_range"],
-        {"series": series_number, "start": start, "until": until, "limit": limit},
-    )
-    return list(reversed(await cursor.fetchall()))
-
-
-async def count_readings(tx: Transaction, devices: Sequence[str], start: datetime, last: datetime) -> int:
-    cursor = await tx.execute(
-        QUERIES["readings_count"], {"devices": list(devices), "start": start, "last": last}
-    )
-    row = await cursor.fetchone()
-    return int(row["n"]) if row else 0
-
-
 async def overview(tx: Transaction, now: datetime, today_from: datetime) -> Row:
     row = await (await tx.execute(QUERIES["overview"], {"now": now, "today_from": today_from})).fetchone()
     assert row is not None  # a query of aggregates always has its row

@@ -127,6 +127,10 @@ class Twin:
         """Relations of these names, by entity and name: the URN that each points to."""
         return await store.relations(tx, ids, names) if ids and names else {}
 
+    async def areas(self, tx: Transaction, ids: Sequence[str]) -> dict[str, dict[str, str | None]]:
+        """Codes of `district` and `street` by id, of those that exist."""
+        return await store.areas(tx, ids)
+
     async def layers(self, tx: Transaction) -> list[Layer]:
         return await store.layers(tx)
 

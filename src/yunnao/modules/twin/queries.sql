@@ -167,3 +167,6 @@ SELECT id, name, lon, lat,
 FROM twin.entity
 WHERE type = %(type)s AND lon IS NOT NULL
 ORDER BY id LIMIT %(limit)s;
+
+-- name: entity_areas
+SELECT id, district, street FROM twin.entity WHERE id = ANY(%(ids)s);

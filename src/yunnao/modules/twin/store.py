@@ -124,6 +124,11 @@ async def page(
     return EntityPage(items, following, counted["n"] if counted else 0)
 
 
+async def areas(tx: Transaction, ids: Sequence[str]) -> dict[str, dict[str, str | None]]:
+    rows = await (await tx.execute(QUERIES["entity_areas"], {"ids": list(ids)})).fetchall()
+    return {row["id"]: {"district": row["district"], "street": row["street"]} for row in rows}
+
+
 async def names(tx: Transaction, ids: Sequence[str]) -> dict[str, Text]:
     rows = await (await tx.execute(QUERIES["entities_named"], {"ids": list(ids)})).fetchall()
     return {row["id"]: Text(**row["name"]) for row in rows}
