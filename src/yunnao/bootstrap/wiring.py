@@ -17,6 +17,7 @@ from yunnao.infra.migrations import migrate
 from yunnao.infra.nervous import Nervous
 from yunnao.infra.postgres import Database
 from yunnao.infra.settings import Settings
+from yunnao.kernel.calendar import WorkingCalendar
 from yunnao.kernel.errors import Unavailable
 from yunnao.kernel.packs.city import CityPack
 from yunnao.kernel.packs.scene import ScenePack
@@ -111,7 +112,17 @@ def assemble(
     zone = ZoneInfo(city.manifest.time_zone)
     lake = lake_at(settings.lake_url)
     table = LiveTable(settings.home / "live")
-    sensing = Sensing(clock, twin, nervous, PostgresLatestValues(), table, zone, city.manifest.alarms)
+    calendar = WorkingCalendar.from_pack(city.calendar, city.manifest.time_zone)
+    sensing = Sensing(
+        clock,
+        twin,
+        nervous,
+        PostgresLatestValues(),
+        table,
+        zone,
+        city.manifest.alarms,
+        calendar.is_workday,
+    )
     alarms = Alarms(clock, twin, identity, city.manifest.alarms)
     cases = Cases(clock, identity, geography, FileStore(settings.files_url))
     return Platform(

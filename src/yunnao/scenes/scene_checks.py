@@ -19,8 +19,9 @@ from yunnao.kernel.packs.scene import (
     ReadingsInput,
     ReportExpected,
     ScenePack,
+    ValueType,
 )
-from yunnao.kernel.packs.streaming_rules import ThresholdRule
+from yunnao.kernel.packs.streaming_rules import ReadingRule, StuckRule, ThresholdRule
 from yunnao.kernel.text import Text
 from yunnao.scenes.problems import kind_name
 from yunnao.scenes.source import PackSource
@@ -150,15 +151,15 @@ class _Check:
         products = self.known.products
         if self.missing(file, (*path, "product"), "product", rule.product, products, "products.yaml"):
             return
-        if isinstance(rule, ThresholdRule):
+        if isinstance(rule, ReadingRule):
             product = products[rule.product]
             here = (*path, "metric")
             metric = product.metrics.get(rule.metric)
             if metric is None:
                 self.missing(file, here, "metric", rule.metric, product.metrics, "products.yaml")
-            elif metric.value_type not in ("number", "integer"):
+            elif metric.value_type not in _judged_types(rule):
                 self.source.add(file, here, "pack_metric_not_numeric", name=rule.metric)
-            if rule.relative_to is not None:
+            if isinstance(rule, ThresholdRule) and rule.relative_to is not None:
                 self.attribute(file, (*path, "relative_to"), product.entity_type, rule.relative_to)
 
     def attribute(self, file: str, path: Path, entity_type: str, attribute: str) -> None:
@@ -234,6 +235,11 @@ class _Check:
             self.device(f"cases/{name}.input.json", ("device",), given.device)
         if isinstance(expected, ReportExpected):
             self.category(f"cases/{name}.expected.json", ("category",), expected.category)
+
+
+def _judged_types(rule: ReadingRule) -> tuple[ValueType, ...]:
+    """What an operator can compare; that a switch never moves can be told too."""
+    return ("number", "integer", "boolean") if isinstance(rule, StuckRule) else ("number", "integer")
 
 
 def _cycle(code: str, categories: Mapping[str, Category]) -> list[str]:

@@ -12,10 +12,25 @@ from yunnao.kernel.packs.scheduled_rules import (
     SameHourRule,
     WindowRule,
 )
-from yunnao.kernel.packs.streaming_rules import SilenceRule, ThresholdRule
+from yunnao.kernel.packs.streaming_rules import (
+    RangeRule,
+    RateRule,
+    SilenceRule,
+    StuckRule,
+    ThresholdRule,
+)
 
 Rule = Annotated[
-    ThresholdRule | SilenceRule | WindowRule | SameHourRule | NeighboursRule | RelatedRule | ForecastRule,
+    ThresholdRule
+    | RangeRule
+    | RateRule
+    | StuckRule
+    | SilenceRule
+    | WindowRule
+    | SameHourRule
+    | NeighboursRule
+    | RelatedRule
+    | ForecastRule,
     Field(discriminator="operator"),
 ]
 

@@ -19,6 +19,7 @@ from yunnao.modules.sensing.alarming.placing import Opened, Placed, Placer
 from yunnao.modules.sensing.alarming.telling import CLEARED, NOTHING_OF, OPENED, event_data, thing_of
 from yunnao.modules.sensing.alarming.timeline import Entry, append
 from yunnao.modules.sensing.registry import InstalledRule
+from yunnao.modules.sensing.rules.states import bump, changes_followed_max
 from yunnao.modules.twin.facade import Twin
 
 QUERIES = load_queries("yunnao.modules.sensing", "intake.sql")
@@ -67,24 +68,25 @@ async def load_states(tx: Transaction, devices: Iterable[int]) -> States:
 
 
 async def save_states(tx: Transaction, before: States, after: States) -> None:
-    """Writes what differs."""
-    changed = {key: state for key, state in after.items() if state != before.get(key, NOTHING)}
-    gone = [key for key, state in changed.items() if state == NOTHING]
-    kept = [(key, state) for key, state in changed.items() if state != NOTHING]
-    if gone:
-        await tx.execute(
-            QUERIES["states_delete"], {"devices": [d for d, _ in gone], "rules": [r for _, r in gone]}
-        )
-    if kept:
-        await tx.execute(
-            QUERIES["states_upsert"],
-            {
-                "devices": [device for (device, _), _ in kept],
-                "rules": [rule for (_, rule), _ in kept],
-                "since_us": [state.since_us for _, state in kept],
-                "alarms": [state.alarm for _, state in kept],
-            },
-        )
+    """Writes what differs, for whoever does not own the devices' lanes, and tells those who do.
+
+    A state of nothing stays a row for a while, so that it is found among what changed.
+    """
+    changed = [(key, state) for key, state in after.items() if state != before.get(key, NOTHING)]
+    if not changed:
+        return
+    version = await bump(tx)
+    await tx.execute(
+        QUERIES["states_upsert"],
+        {
+            "devices": [device for (device, _), _ in changed],
+            "rules": [rule for (_, rule), _ in changed],
+            "since_us": [state.since_us for _, state in changed],
+            "alarms": [state.alarm for _, state in changed],
+            "version": version,
+        },
+    )
+    await tx.execute(QUERIES["states_prune"], {"before": version - changes_followed_max})
 
 
 class Teller:

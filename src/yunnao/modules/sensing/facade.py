@@ -1,7 +1,7 @@
 """Sensing: what the city's devices say, and what rules find in it."""
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from yunnao.infra import deadletters
@@ -38,6 +38,8 @@ from yunnao.modules.sensing.live.table import LiveTable
 from yunnao.modules.sensing.registry import InstalledRule
 from yunnao.modules.sensing.rules import silence
 from yunnao.modules.sensing.rules.domain.dry_run import dry_run
+from yunnao.modules.sensing.rules.domain.schedules import NATIONAL_TIME, CityTime
+from yunnao.modules.sensing.rules.judging import Judge
 from yunnao.modules.twin.facade import Twin
 
 __all__ = ["Sensing", "dry_run", "encode"]
@@ -60,11 +62,13 @@ class Sensing:
         table: LiveTable,
         zone: ZoneInfo,
         alarm_defaults: AlarmDefaults | None = None,
+        is_workday: Callable[[date], bool] = NATIONAL_TIME.is_workday,
     ) -> None:
         self._clock = clock
         self._twin = twin
         self._latest = latest
         self._table = table
+        self._city = CityTime(zone, is_workday)
         self._teller = Teller(clock, twin, zone, alarm_defaults or AlarmDefaults())
         self._door = HttpDoor(clock, nervous)
 
@@ -159,7 +163,8 @@ class Sensing:
 
     def intake(self) -> Intake:
         """A way into the database for one ingest worker."""
-        return Intake(self._clock, self._twin, self._latest, self._table, self._teller)
+        judge = Judge(self._clock, self._teller, self._city)
+        return Intake(self._clock, self._twin, self._latest, self._table, judge)
 
     async def take_messages(self, tx: Transaction, drafts: Sequence[MessageDraft]) -> list[Rejected]:
         """Messages by HTTP; see `HttpDoor.messages`."""

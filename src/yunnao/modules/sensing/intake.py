@@ -17,7 +17,6 @@ from yunnao.infra.nats_subjects import intake_subject, read_subject
 from yunnao.infra.postgres import Database, Transaction, load_queries
 from yunnao.kernel.errors import InvalidInput
 from yunnao.kernel.time import Clock
-from yunnao.modules.sensing.alarms import Teller
 from yunnao.modules.sensing.blocks import Block, distinct, last_rows, newest_of
 from yunnao.modules.sensing.columns import Documents, columns_of
 from yunnao.modules.sensing.contracts import Int64, LatestValues, Newest
@@ -29,7 +28,8 @@ from yunnao.modules.sensing.live.store import keep_texts
 from yunnao.modules.sensing.live.table import LiveTable
 from yunnao.modules.sensing.partitioning import Partitions
 from yunnao.modules.sensing.registry import Registry
-from yunnao.modules.sensing.rules.judging import judge
+from yunnao.modules.sensing.rules.domain.evaluation import Journal
+from yunnao.modules.sensing.rules.judging import Judge
 from yunnao.modules.sensing.storing import store
 from yunnao.modules.twin.contracts import ObservedAttributes
 from yunnao.modules.twin.facade import Twin
@@ -109,13 +109,13 @@ class Intake:
     """The way of readings into the city, apart from the broker that brings them."""
 
     def __init__(
-        self, clock: Clock, twin: Twin, latest: LatestValues, table: LiveTable, teller: Teller
+        self, clock: Clock, twin: Twin, latest: LatestValues, table: LiveTable, judge: Judge
     ) -> None:
         self._clock = clock
         self._twin = twin
         self._latest = latest
         self._table = table
-        self._teller = teller
+        self._judge = judge
         self._registry = Registry()
         self._one_at_a_time = asyncio.Lock()
         self.partitions = Partitions(clock)
@@ -151,21 +151,26 @@ class Intake:
         """Where a partition is missing, the transaction ends empty, and another begins when it is there."""
         async with database.transaction() as tx:
             decoded = await self._decode(tx, messages)
+            await self._judge.refresh(tx)
             missing = self.partitions.missing([block.time_us for block in decoded.blocks])
         if missing:
             await self.partitions.ensure(database, missing)
         sequence, arrived_us = int(messages.sequences.max()), int(messages.arrival_us.max())
         blocks = distinct(decoded.blocks)
         newest = newest_of(blocks)
-        async with database.transaction() as tx:
+        async with self._judge.batch() as journal, database.transaction() as tx:
             await hold.advance(tx, sequence, arrived_us)
-            stored = await self._store(tx, blocks, newest, careful=careful)
+            stored = await self._store(tx, blocks, newest, journal, careful=careful)
             await deadletters.keep(tx, decoded.letters)
             refused = Counter(letter.code for letter in decoded.letters)
             await self.hear(tx, heard, stored=stored, refused=refused.total())
         hold.advanced(sequence, arrived_us)
         self._table.apply(hold.lane, hold.batch, newest)
         return Stored(stored, refused)
+
+    def lanes_changed(self) -> None:
+        """What others may have written while they had a lane is read again."""
+        self._judge.forget()
 
     async def _show_again(self, database: Database, hold: LaneHold, messages: Messages) -> None:
         async with database.transaction() as tx:
@@ -193,7 +198,9 @@ class Intake:
         refusals |= refused
         return Decoded(blocks, [messages.letter(refusals[index]) for index in sorted(refusals)])
 
-    async def _store(self, tx: Transaction, blocks: Sequence[Block], newest: Newest, *, careful: bool) -> int:
+    async def _store(
+        self, tx: Transaction, blocks: Sequence[Block], newest: Newest, journal: Journal, *, careful: bool
+    ) -> int:
         """Writes everything that follows from distinct blocks; answers how many readings are new."""
         if not blocks:
             return 0
@@ -205,7 +212,7 @@ class Intake:
         await self._latest.keep(tx, newest)
         await keep_texts(tx, newest)
         await self._twin.apply_attributes(tx, _attributes(blocks))
-        await judge(tx, self._teller, blocks, newest.series, self._table.times_us(newest.series))
+        await self._judge.judge(tx, blocks, self._table, journal)
         return stored
 
     async def hear(self, tx: Transaction, heard: Heard, *, stored: int = 0, refused: int = 0) -> None:

@@ -107,18 +107,19 @@ FROM sensing.rule_state WHERE device = ANY(%(devices)s)
 ORDER BY device, rule FOR UPDATE;
 
 -- name: states_upsert
-INSERT INTO sensing.rule_state (device, rule, since, alarm)
-SELECT t.device, t.rule, 'epoch'::timestamptz + t.since_us * interval '1 microsecond', t.alarm
+-- By whoever does not own the devices' lanes: `changed` tells the owner.
+INSERT INTO sensing.rule_state (device, rule, since, alarm, changed)
+SELECT t.device, t.rule, 'epoch'::timestamptz + t.since_us * interval '1 microsecond', t.alarm, %(version)s
 FROM unnest(%(devices)s::int[], %(rules)s::smallint[], %(since_us)s::bigint[], %(alarms)s::uuid[])
      AS t (device, rule, since_us, alarm)
 ORDER BY t.device, t.rule
-ON CONFLICT (device, rule) DO UPDATE SET since = excluded.since, alarm = excluded.alarm;
+ON CONFLICT (device, rule) DO UPDATE SET
+    since = excluded.since, alarm = excluded.alarm, readings = 0, changed = excluded.changed;
 
--- name: states_delete
--- A rule that remembers nothing of a device needs no row.
-DELETE FROM sensing.rule_state s
-USING unnest(%(devices)s::int[], %(rules)s::smallint[]) AS t (device, rule)
-WHERE s.device = t.device AND s.rule = t.rule;
+-- name: states_prune
+-- Rows that say nothing and that every owner has seen.
+DELETE FROM sensing.rule_state
+WHERE changed > 0 AND changed < %(before)s AND since IS NULL AND alarm IS NULL;
 
 -- name: alarms_clear
 UPDATE sensing.alarm a SET state = 'cleared', cleared_at = t.cleared_at, escalate_at = NULL,

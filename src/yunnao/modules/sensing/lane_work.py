@@ -55,6 +55,7 @@ class LaneWork:
         """Takes the lane from whoever had it."""
         async with self._database.transaction() as tx:
             self._hold = await LaneHold.take(tx, self._lane)
+        self._intake.lanes_changed()
         await self._pull.open()
 
     def leave(self) -> None:

@@ -33,6 +33,7 @@ class ProductDevices:
     """The known devices of one product; row r of every column is one device."""
 
     spec: Product
+    name: str = ""
     rules: list[InstalledRule] = field(default_factory=list)
     rows: dict[str, int] = field(default_factory=dict)
     entities: list[str] = field(default_factory=list)
@@ -77,7 +78,8 @@ class Registry:
             return
         products = await (await tx.execute(QUERIES["products_list"])).fetchall()
         self._products = {
-            row["product"]: ProductDevices(Product.model_validate(row["spec"])) for row in products
+            row["product"]: ProductDevices(Product.model_validate(row["spec"]), row["product"])
+            for row in products
         }
         for rule in await active_rules(tx):
             if rule.spec.product in self._products:

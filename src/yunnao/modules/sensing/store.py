@@ -10,6 +10,7 @@ from yunnao.kernel.packs.rules import Rule
 from yunnao.kernel.packs.scene import Product
 from yunnao.modules.sensing.contracts import InstalledProduct
 from yunnao.modules.sensing.registry import InstalledRule, rule_of
+from yunnao.modules.sensing.rules import states
 
 QUERIES = load_queries("yunnao.modules.sensing")
 
@@ -45,6 +46,7 @@ async def save_rules(tx: Transaction, scene: str, rules: Mapping[str, Rule]) -> 
     """Keeps the pack's rules; answers those that it no longer has."""
     specs = [Jsonb(spec.model_dump(mode="json")) for spec in rules.values()]
     await tx.execute(QUERIES["rules_upsert"], {"scene": scene, "rules": list(rules), "specs": specs})
+    await states.bump(tx)
     cursor = await tx.execute(QUERIES["rules_retire"], {"scene": scene, "rules": list(rules)})
     return [
         InstalledRule(row["number"], row["scene"], row["rule"], rule_of(row["spec"]))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -10,10 +11,13 @@ import numpy as np
 
 from yunnao.kernel.errors import InvalidInput
 from yunnao.kernel.packs.scene import DemoDevice, ScenePack
-from yunnao.kernel.packs.streaming_rules import SilenceRule, ThresholdRule
+from yunnao.kernel.packs.streaming_rules import ReadingRule, SilenceRule
 from yunnao.modules.sensing.domain.decoding import Decoded, decode
-from yunnao.modules.sensing.domain.times import Int64, from_us, to_us
-from yunnao.modules.sensing.rules.domain import threshold
+from yunnao.modules.sensing.domain.times import UNKNOWN_US, Int64, from_us, to_us
+from yunnao.modules.sensing.rules.domain.compiled import NumberedRule
+from yunnao.modules.sensing.rules.domain.evaluation import Batch, MetricRules
+from yunnao.modules.sensing.rules.domain.schedules import NATIONAL_TIME, in_force
+from yunnao.modules.sensing.rules.domain.signals import Column
 
 
 @dataclass(frozen=True)
@@ -47,8 +51,8 @@ def dry_run(
             continue
         if isinstance(rule, SilenceRule):
             events = _silence(name, rule, heard, until)
-        elif isinstance(rule, ThresholdRule):
-            events = _threshold(name, rule, decoded, device)
+        elif isinstance(rule, ReadingRule):
+            events = _reading_rule(name, rule, decoded, device)
         else:
             continue  # what the clock runs needs more than one device's messages
         found.extend((event.time, position, event) for event in events)
@@ -66,22 +70,22 @@ def _heard_rows(decoded: Decoded) -> Int64:
     return np.unique(np.concatenate(rows)) if rows else np.zeros(0, np.int64)
 
 
-def _threshold(name: str, rule: ThresholdRule, decoded: Decoded, device: DemoDevice) -> list[RuleEvent]:
-    column = next((c for c in decoded.columns if c.metric == rule.metric), None)
-    if column is None:
+def _reading_rule(name: str, rule: ReadingRule, decoded: Decoded, device: DemoDevice) -> list[RuleEvent]:
+    found = next((c for c in decoded.columns if c.metric == rule.metric), None)
+    if found is None:
         return []
-    scale = None
-    if rule.relative_to is not None:
-        scale = np.full(len(column.rows), attribute_number(device.attributes, rule.relative_to))
-    number = np.zeros(len(column.rows), np.int32)
-    _, told = threshold.evaluate(
-        rule,
-        threshold.fresh_states(number[:1]),
-        device=number,
-        time_us=decoded.time_us[column.rows],
-        value=column.value,
-        scale=scale,
-    )
+    time_us = decoded.time_us[found.rows]
+    order = np.argsort(time_us, kind="stable")
+    n = len(order)
+    unknown = np.full(n, UNKNOWN_US, np.int64)
+    rules = MetricRules([NumberedRule(0, rule)])
+    rules.grow(1)
+    column = Column.of(np.zeros(n, np.int64), time_us[order], found.value[order], unknown, np.full(n, np.nan))
+    attributes = {
+        attribute: np.full(len(column.row), attribute_number(device.attributes, attribute))
+        for attribute in rules.relative_to
+    }
+    told, _ = rules.run(Batch(column, attributes), partial(in_force, city=NATIONAL_TIME))
     return [
         RuleEvent(name, "opened" if opened else "cleared", from_us(time))
         for time, opened in zip(told.time_us.tolist(), told.opened.tolist(), strict=True)
