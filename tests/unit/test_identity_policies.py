@@ -41,11 +41,16 @@ ANYWHERE = {
     "department_staff": PERSON | OPEN | {"alarm:comment", "events:subscribe", "case:create"},
     "field_worker": PERSON | OPEN | {"alarm:comment", "events:subscribe", "case:create"},
     "leader": PERSON | OPEN | {"events:subscribe", "case:list", "case:read", "photo:read"},
-    "data_steward": PERSON | OPEN | {"sensing:ingest", "device:register"},
+    "data_steward": PERSON
+    | OPEN
+    | {
+        "sensing:ingest", "device:register", "device:manage", "credential:manage", "quarantine:read",
+        "quarantine:decide",
+    },
     "administrator": PERSON
     | {
         "overview:read", "account:list", "account:manage", "audit:read", "deadletter:read",
-        "deadletter:replay",
+        "deadletter:replay", "quarantine:read", "credential:manage",
     },
 }  # fmt: skip
 

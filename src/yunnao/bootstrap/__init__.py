@@ -1,6 +1,6 @@
 """The composition root: the only place where parts are chosen and joined."""
 
-from yunnao.bootstrap.background import consumers, timers
+from yunnao.bootstrap.background import consumers, gate, timers
 from yunnao.bootstrap.install import InstallReport, install_packs, prepare
 from yunnao.bootstrap.wiring import (
     Platform,
@@ -19,6 +19,7 @@ __all__ = [
     "assemble",
     "consumers",
     "ensure_servers",
+    "gate",
     "install_packs",
     "open_database",
     "open_platform",

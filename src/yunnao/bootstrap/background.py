@@ -7,6 +7,9 @@ from yunnao.infra import idempotency
 from yunnao.infra.consumers import Consumer, Event
 from yunnao.infra.jobs import Timer
 from yunnao.infra.postgres import Transaction, load_queries
+from yunnao.modules.sensing.access.callout import Gate
+from yunnao.modules.sensing.access.credentials import CUT
+from yunnao.modules.sensing.access.cutting import cut
 
 INFRA_QUERIES = load_queries("yunnao.infra")
 
@@ -19,10 +22,21 @@ def consumers(platform: Platform) -> list[Consumer]:
         if case_id is not None:
             await platform.alarms.link_case(tx, UUID(event.data["alarm_id"]), case_id)
 
+    async def cut_off(tx: Transaction, event: Event) -> None:
+        if platform.servers.system_url is not None:
+            await cut(platform.servers.system_url, [event.data["device"]])
+
     return [
+        Consumer("access-cut", [CUT], cut_off),
         Consumer("cases-on-alarm", ["sensing.alarm.opened"], on_alarm),
         Consumer("cases-on-alarm-cleared", ["sensing.alarm.cleared"], platform.cases.on_alarm_cleared),
     ]
+
+
+def gate(platform: Platform) -> Gate | None:
+    """Answers whether devices may connect; None where nothing can sign the answers."""
+    seed = platform.servers.issuer_seed
+    return None if seed is None else Gate(platform.clock, platform.database, platform.nervous, seed)
 
 
 def timers(platform: Platform) -> list[Timer]:
@@ -37,6 +51,7 @@ def timers(platform: Platform) -> list[Timer]:
         await platform.cases.scan_deadlines(tx, platform.clock.now())
 
     return [
+        Timer("access.expire", "* * * * * */10", platform.access.credentials.expire),
         Timer("alarms.sweep", "* * * * * */10", platform.alarms.sweep),
         Timer("sensing.scheduled", "* * * * * */10", platform.scheduled.run),
         Timer("cases.deadlines", "* * * * * */15", deadlines),

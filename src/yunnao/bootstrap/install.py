@@ -33,7 +33,9 @@ class InstallReport:
 async def prepare(settings: Settings, tell: Progress = silent) -> InstallReport:
     """From nothing to a city that can serve: servers, structure, packs, demo accounts."""
     tell("up_servers")
-    servers = await asyncio.to_thread(ensure_servers, settings, tell)
+    servers = await asyncio.to_thread(
+        ensure_servers, settings, tell, device_shared=settings.shared_device_account
+    )
     ran = await migrate(servers.database_url)
     if ran:
         tell("up_migrated", count=len(ran))

@@ -49,7 +49,13 @@ class Servers:
     mqtt: MqttAddress
     """For the platform itself."""
     mqtt_device: MqttAddress
-    """For devices: may publish readings and nothing else."""
+    """For synthetic devices and gateways of the platform's own."""
+    device_shared: bool = False
+    """Whether `mqtt_device` is an account that any device may use."""
+    issuer_seed: str | None = None
+    """Signs devices' permissions; None: devices have no credentials of their own."""
+    system_url: str | None = None
+    """By which connections are cut; None: they end when their permission does."""
 
 
 @dataclass(frozen=True)
@@ -77,17 +83,40 @@ class Platform:
     history: History
 
 
-def ensure_servers(settings: Settings, tell: Progress = silent) -> Servers:
-    """The servers of the settings; the embedded ones are started unless they run."""
+def ensure_servers(
+    settings: Settings, tell: Progress = silent, *, device_shared: bool | None = None
+) -> Servers:
+    """The servers of the settings; the embedded ones are started unless they run.
+
+    `device_shared`: whether devices may share an account; None: as it was.
+    """
     database_url = settings.database_url or ensure_postgres(settings.home, on_progress=tell).url
     if settings.nats_url:
         there = urlsplit(settings.nats_url)
         mqtt = MqttAddress(
             there.hostname or "127.0.0.1", settings.mqtt_port, there.username or "", there.password or ""
         )
-        return Servers(database_url, settings.nats_url, mqtt, mqtt)
-    nats = ensure_nats(settings.home, mqtt_port=settings.mqtt_port, on_progress=tell)
-    return Servers(database_url, nats.url, nats.platform, nats.device)
+        return Servers(
+            database_url,
+            settings.nats_url,
+            mqtt,
+            mqtt,
+            device_shared=settings.shared_device_account,
+            issuer_seed=settings.nats_issuer_seed,
+            system_url=settings.nats_system_url,
+        )
+    nats = ensure_nats(
+        settings.home, mqtt_port=settings.mqtt_port, device_shared=device_shared, on_progress=tell
+    )
+    return Servers(
+        database_url,
+        nats.url,
+        nats.platform,
+        nats.device if nats.device_shared else nats.platform,
+        device_shared=nats.device_shared,
+        issuer_seed=nats.issuer_seed,
+        system_url=nats.system_url,
+    )
 
 
 def stop_servers(settings: Settings) -> None:

@@ -6,7 +6,7 @@ from contextlib import suppress
 import structlog
 from procrastinate import App
 
-from yunnao.bootstrap import Platform, consumers, timers
+from yunnao.bootstrap import Platform, consumers, gate, timers
 from yunnao.infra.consumers import ConsumerRunner
 from yunnao.infra.jobs import CONCURRENCY_MAX, jobs_app
 from yunnao.infra.relay import Relay
@@ -25,6 +25,8 @@ async def run(platform: Platform, stop: asyncio.Event) -> None:
             group.create_task(ConsumerRunner(consumer, platform.database, platform.nervous).run(stop))
         group.create_task(LakeKeeper(platform.clock, platform.database, platform.lake).run(stop))
         group.create_task(_run_jobs(platform, stop))
+        if (answering := gate(platform)) is not None:
+            group.create_task(answering.run(stop))
 
 
 async def _run_jobs(platform: Platform, stop: asyncio.Event) -> None:

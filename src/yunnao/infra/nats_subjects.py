@@ -89,6 +89,27 @@ def read_ack_subject(subject: str) -> tuple[str, str]:
     return parts[2].replace("//", "."), parts[3].replace("//", ".")
 
 
+def device_permissions(product: str, device: str) -> tuple[list[str], list[str]]:
+    """What a device with credentials of its own may publish, and what it may subscribe to."""
+    own = f"{_token(product)}.{_token(device)}"
+    return [f"yunnao.v1.{own}", f"yunnao.acks.{own}"], [f"yunnao.commands.{own}", DELIVERY_SUBJECTS]
+
+
+def mqtt_client_id(device: str) -> str:
+    """The client id of a device's MQTT session: the server takes no dots there."""
+    return device.replace(".", "//")
+
+
+def is_client_of(client_id: str, device: str) -> bool:
+    """Whether a session is the device's: its client id, alone or before a slash and a word.
+
+    An MQTT session belongs to its client id, so nobody may take another's.
+    """
+    own = mqtt_client_id(device)
+    rest = client_id.removeprefix(f"{own}/")
+    return client_id == own or (rest != client_id and not rest.startswith("/"))
+
+
 def shared_topic(subscription: str) -> str:
     """The MQTT topic of a subscription to shared readings."""
     return f"yunnao/shared/{_checked(subscription)}"

@@ -37,6 +37,9 @@ class Settings:
     host: str = field(metadata=_read("YUNNAO_HOST", "127.0.0.1"))
     port: int = field(metadata=_read("YUNNAO_PORT", "8088"))
     mqtt_port: int = field(metadata=_read("YUNNAO_MQTT_PORT", "1883"))
+    shared_device_account: bool = field(metadata=_read("YUNNAO_SHARED_DEVICE_ACCOUNT", "<YUNNAO_DEMO>"))
+    nats_issuer_seed: str | None = field(metadata=_read("YUNNAO_NATS_ISSUER_SEED", ""))
+    nats_system_url: str | None = field(metadata=_read("YUNNAO_NATS_SYSTEM_URL", ""))
     city: str = field(metadata=_read("YUNNAO_CITY", "qingdao"))
     scenes: tuple[str, ...] = field(metadata=_read("YUNNAO_SCENES", "scenes/*"))
     bridges: Path | None = field(metadata=_read("YUNNAO_BRIDGES", ""))
@@ -61,6 +64,13 @@ class Settings:
             host=environ.get("YUNNAO_HOST") or "127.0.0.1",
             port=_port(environ, "YUNNAO_PORT", 8088),
             mqtt_port=_port(environ, "YUNNAO_MQTT_PORT", 1883),
+            shared_device_account=_switch(
+                environ,
+                "YUNNAO_SHARED_DEVICE_ACCOUNT",
+                default=_switch(environ, "YUNNAO_DEMO", default=False),
+            ),
+            nats_issuer_seed=environ.get("YUNNAO_NATS_ISSUER_SEED") or None,
+            nats_system_url=environ.get("YUNNAO_NATS_SYSTEM_URL") or None,
             city=environ.get("YUNNAO_CITY") or "qingdao",
             scenes=tuple(scenes.replace(",", " ").split()) or _folders(root / "scenes"),
             bridges=_path(environ["YUNNAO_BRIDGES"], root, root) if environ.get("YUNNAO_BRIDGES") else None,

@@ -22,6 +22,7 @@ HTTP_SECONDS = Histogram(
 )
 READINGS_STORED = Counter("yunnao_readings_stored_total", "Readings committed")
 READINGS_REFUSED = Counter("yunnao_readings_refused_total", "Readings refused", ["code"])
+DEVICES_REFUSED = Counter("yunnao_devices_refused_total", "Devices that were not let in")
 BATCH_SECONDS = Histogram("yunnao_ingest_batch_seconds", "Time from pull to commit", buckets=BUCKETS_S)
 ALARMS_OPENED = Counter("yunnao_alarms_opened_total", "Alarms opened", ["rule"])
 CASES_OPENED = Counter("yunnao_cases_opened_total", "Cases opened", ["source", "dispatch"])

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from fastapi import APIRouter, FastAPI
 from fastapi_offline import FastAPIOffline
 
-from yunnao.bootstrap import Platform, Servers, assemble, open_platform
+from yunnao.bootstrap import Platform, Servers, assemble, gate, open_platform
 from yunnao.entrypoints.api import console, events, health, overview
 from yunnao.infra import http, telemetry
 from yunnao.infra.embedded.nats import MqttAddress
@@ -87,9 +87,12 @@ def _lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMan
             live = Live(platform.nervous)
             await live.start()
             shell.mount("/", build(platform, live))
-            warming = asyncio.create_task(_warm_up(platform))
+            tasks = [asyncio.create_task(_warm_up(platform))]
+            if (answering := gate(platform)) is not None:
+                tasks.append(asyncio.create_task(answering.run(asyncio.Event())))
             yield
-            warming.cancel()
+            for task in tasks:
+                task.cancel()
 
     return lifespan
 

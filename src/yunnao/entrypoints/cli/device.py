@@ -2,6 +2,7 @@
 
 import asyncio
 import csv
+import os
 import time
 from pathlib import Path
 
@@ -10,9 +11,11 @@ import typer
 
 from yunnao.bootstrap import ensure_servers, open_platform
 from yunnao.entrypoints.cli.run import settings, tell
+from yunnao.infra.nats_auth import new_issuer, public_key
 from yunnao.infra.settings import Settings
 from yunnao.kernel.errors import InvalidInput
 from yunnao.kernel.principal import SYSTEM
+from yunnao.modules.sensing.access.credentials import bulk_rows_max, csv_of
 from yunnao.modules.sensing.access.provisioning import NOTHING, Provisioned, reasons
 from yunnao.modules.sensing.access.tables import Format
 
@@ -77,10 +80,57 @@ async def _register(own: Settings, file: Path, form: Format, product: str | None
     return whole
 
 
+@group.command("credentials")
+def credentials(
+    file: Path = typer.Argument(..., help="The CSV to write: device, product, token."),
+    product: str | None = typer.Option(None, help="Devices of this product only."),
+    owner: str | None = typer.Option(None, help="Devices of this department only."),
+) -> None:
+    """Issue a token to each device that has none. The tokens are in the file and nowhere else."""
+    own = settings()
+    if file.exists():
+        raise InvalidInput("credentials_file_exists", file=file)
+    tell(own, "credentials_issued", count=asyncio.run(_issue(own, file, product, owner)), file=file)
+
+
+async def _issue(own: Settings, file: Path, product: str | None, owner: str | None) -> int:
+    count = 0
+    async with open_platform(own, "cli") as platform:
+        while True:
+            async with platform.database.transaction() as tx:
+                issued = await platform.access.credentials.issue_missing(
+                    tx, SYSTEM, product=product, owner=owner, limit=bulk_rows_max
+                )
+                # Before the commit: a token that is lost is of no use to anybody.
+                _append(file, csv_of(issued, header=count == 0))
+            count += len(issued)
+            if len(issued) < bulk_rows_max:
+                return count
+
+
+def _append(file: Path, text: str) -> None:
+    with open(file, "a", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, 0o600)) as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())
+
+
 @group.command("address")
 def address() -> None:
-    """Where devices connect by MQTT, and as whom; the password alone goes to the standard output."""
+    """Where devices connect by MQTT, and as whom; a shared password alone goes to the standard output."""
     own = settings()
-    mqtt = ensure_servers(own).mqtt_device
+    servers = ensure_servers(own)
+    mqtt = servers.mqtt_device
+    if not servers.device_shared:
+        tell(own, "device_address_own", host=mqtt.host, port=mqtt.port)
+        return
     tell(own, "device_address", host=mqtt.host, port=mqtt.port, user=mqtt.user)
     print(mqtt.password)
+
+
+@group.command("issuer")
+def issuer() -> None:
+    """Make a key for a NATS server of your own: its public half is told, its seed printed."""
+    seed = new_issuer()
+    tell(settings(), "device_issuer", public=public_key(seed))
+    print(seed)

@@ -13,6 +13,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from importlib.resources import files
@@ -42,6 +43,7 @@ from yunnao.infra.embedded.processes import (
     write_private,
     write_state,
 )
+from yunnao.infra.nats_auth import ACCOUNT, PLATFORM_USERS, new_issuer, public_key
 from yunnao.infra.nats_subjects import (
     DELIVERY_SUBJECTS,
     DEVICE_PUBLISHES,
@@ -58,6 +60,8 @@ health_limit_s = 2.0
 mqtt_connect_limit_s = 15.0
 stream_limit_s = 15.0
 starts_max = 5
+auth_timeout_s = 10
+"""The platform may be busy, or start itself; a client that waited is not a client that was refused."""
 default_mqtt_port = 1883
 
 
@@ -78,8 +82,14 @@ class EmbeddedNats:
     url: str
     monitor_url: str
     device: MqttAddress
-    """What a device connects with: it may publish readings and nothing else."""
+    """What devices without credentials of their own share, where that is allowed."""
+    device_shared: bool
+    """Whether it is."""
     platform: MqttAddress
+    system_url: str
+    """Of the server's own account, by which connections are cut."""
+    issuer_seed: str
+    """Signs the answers to the server's questions about clients."""
     pid: int
     log: Path
     found: bool
@@ -94,29 +104,40 @@ class _Ports:
 
 
 def ensure_nats(
-    home: Path, *, mqtt_port: int = default_mqtt_port, on_progress: Progress = silent
+    home: Path,
+    *,
+    mqtt_port: int = default_mqtt_port,
+    device_shared: bool | None = None,
+    on_progress: Progress = silent,
 ) -> EmbeddedNats:
     """The server of `home`, started unless it runs.
 
     `mqtt_port` is the port to try first; where another program has it, a free one is used and
-    remembered. Raises Unavailable `nats_missing` or `nats_start_failed`.
+    remembered. `device_shared`: whether devices may share one account; None: as it was, at first they
+    may. A running server that is configured otherwise is started anew. Raises Unavailable
+    `nats_missing` or `nats_start_failed`.
     """
     home = home.resolve()
     with one_starter(home, "nats"):
         folder = home / "nats"
         open_folder(folder)
         credentials = _credentials(folder)
+        shared = _device_shared(folder, device_shared)
         if running := _running(folder):
             ports = _remembered(folder)
-            found = _server(folder, credentials, ports, running.pid, found=True) if ports else None
+            current = ports is not None and _is_configured(folder, ports, credentials, shared)
+            found = (
+                _server(folder, credentials, ports, running.pid, found=True) if ports and current else None
+            )
             if found and _wait_for_health(found):
                 return found
-            # Its home was deleted under it, or it is ill: it would keep the ports from the new one.
+            # It is configured otherwise, its home was deleted under it, or it is ill: it would keep
+            # the ports from the new one.
             end_process(running, signal.SIGTERM, stop_limit_s)
         program = find_nats_program()
         for _ in range(starts_max):
             ports = _choose_ports(folder, mqtt_port, on_progress)
-            _configure(folder, ports, credentials)
+            write_private(folder / "nats.conf", _configuration(folder, ports, credentials, shared))
             pid = _spawn(program, folder)
             started = _server(folder, credentials, ports, pid, found=False)
             if _wait_for_health(started):
@@ -199,13 +220,23 @@ def _connect_once(address: MqttAddress) -> None:
 
 
 def _credentials(folder: Path) -> dict[str, str]:
-    """The passwords of the users `platform` and `device`, made once."""
+    """The passwords of the users of the configuration, and the issuer's seed, made once."""
     path = folder / "credentials.json"
     known = read_state(path)
-    if set(known) != {"platform", "device"}:
-        known = {"platform": new_secret(), "device": new_secret()}
+    wanted = {**dict.fromkeys(PLATFORM_USERS, new_secret), "issuer": new_issuer}
+    if set(known) != set(wanted):
+        known = {name: known.get(name) or make() for name, make in wanted.items()}
         write_state(path, known)
     return known
+
+
+def _device_shared(folder: Path, wanted: bool | None) -> bool:
+    """Whether devices may share an account; what is wanted is remembered."""
+    state: dict[str, Any] = read_state(folder / "server.json")
+    shared = state.get("device_shared", True) if wanted is None else wanted
+    if state.get("device_shared") != shared:
+        write_state(folder / "server.json", {**state, "device_shared": shared})
+    return bool(shared)
 
 
 def _remembered(folder: Path) -> _Ports | None:
@@ -226,25 +257,41 @@ def _choose_ports(folder: Path, wanted_mqtt: int, on_progress: Progress) -> _Por
     port = pick_port(state.get("port"), besides=(mqtt_port,))
     monitor_port = pick_port(state.get("monitor_port"), besides=(mqtt_port, port))
     ports = _Ports(port, monitor_port, mqtt_port)
-    write_state(folder / "server.json", {**asdict(ports), "wanted_mqtt_port": wanted_mqtt})
+    write_state(folder / "server.json", {**state, **asdict(ports), "wanted_mqtt_port": wanted_mqtt})
     return ports
 
 
-def _configure(folder: Path, ports: _Ports, credentials: dict[str, str]) -> None:
+def _configuration(folder: Path, ports: _Ports, credentials: dict[str, str], shared: bool) -> str:
     template = files("yunnao.infra.embedded").joinpath("nats.conf.template").read_text(encoding="utf-8")
-    text = template.format(
+    device_user = (
+        f'{{ user: "device", password: "{credentials["device"]}", allowed_connection_types: ["MQTT"],'
+        f" permissions: {{ publish: {{ allow: [{_listed(DEVICE_PUBLISHES)}] }},"
+        f" subscribe: {{ allow: [{_listed((*DEVICE_SUBSCRIBES, DELIVERY_SUBJECTS))}] }} }} }}"
+    )
+    return template.format(
         host=LOOPBACK,
         folder=str(folder).replace("\\", "\\\\").replace('"', '\\"'),
-        device_publishes=_listed(DEVICE_PUBLISHES),
-        device_subscribes=_listed((*DEVICE_SUBSCRIBES, DELIVERY_SUBJECTS)),
+        account=ACCOUNT,
+        device_user=device_user if shared else "",
         platform_password=credentials["platform"],
-        device_password=credentials["device"],
+        system_password=credentials["system"],
+        issuer=public_key(credentials["issuer"]),
+        auth_users=_listed(PLATFORM_USERS),
+        auth_timeout_s=auth_timeout_s,
         **asdict(ports),
     )
-    write_private(folder / "nats.conf", text)
 
 
-def _listed(subjects: tuple[str, ...]) -> str:
+def _is_configured(folder: Path, ports: _Ports, credentials: dict[str, str], shared: bool) -> bool:
+    """Whether the configuration on disk, with which the server runs, is the one that is wanted."""
+    try:
+        written = (folder / "nats.conf").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return written == _configuration(folder, ports, credentials, shared)
+
+
+def _listed(subjects: Sequence[str]) -> str:
     return ", ".join(f'"{subject}"' for subject in subjects)
 
 
@@ -282,6 +329,9 @@ def _server(
         url=f"nats://platform:{credentials['platform']}@{LOOPBACK}:{ports.port}",
         monitor_url=f"http://{LOOPBACK}:{ports.monitor_port}",
         device=MqttAddress(LOOPBACK, ports.mqtt_port, "device", credentials["device"]),
+        device_shared=bool(read_state(folder / "server.json").get("device_shared", True)),
+        system_url=f"nats://system:{credentials['system']}@{LOOPBACK}:{ports.port}",
+        issuer_seed=credentials["issuer"],
         platform=MqttAddress(LOOPBACK, ports.mqtt_port, "platform", credentials["platform"]),
         pid=pid,
         log=folder / "nats.log",

@@ -1,16 +1,20 @@
 """Doors of access."""
 
+from datetime import timedelta
 from typing import Annotated
+from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from yunnao.infra.http import CurrentPrincipal, Tx
 from yunnao.kernel.errors import Conflict, InvalidInput
 from yunnao.kernel.text import preferred_language
+from yunnao.modules.identity.contracts import Resource
 from yunnao.modules.identity.facade import Identity
 from yunnao.modules.sensing.access import http_models as models
+from yunnao.modules.sensing.access.credentials import bulk_rows_max, csv_of
 from yunnao.modules.sensing.access.provisioning import Provisioned, params_of
 from yunnao.modules.sensing.access.service import Access
 from yunnao.modules.sensing.access.tables import Format
@@ -23,10 +27,15 @@ FORMATS: dict[str, Format] = {
 Name = Annotated[str | None, Query(max_length=60)]
 
 
+class CsvResponse(Response):
+    media_type = "text/csv"
+
+
 def router(access: Access, identity: Identity) -> APIRouter:
     """Every door; paths without the API's prefix."""
     routes = APIRouter(tags=["devices"])
     _registration(routes, access, identity)
+    _credentials(routes, access, identity)
     return routes
 
 
@@ -54,6 +63,51 @@ def _registration(routes: APIRouter, access: Access, identity: Identity) -> None
         found = await access.register_drafts(tx, drafts, principal)
         _whole_or_none(found)
         return models.registered_out(found, language)
+
+
+def _credentials(routes: APIRouter, access: Access, identity: Identity) -> None:
+    @routes.get("/devices/{device}/credentials")
+    async def list_credentials(tx: Tx, principal: CurrentPrincipal, device: str) -> models.CredentialsOut:
+        """Newest first, without their secrets, which are kept nowhere."""
+        identity.authorize(principal, "credential:manage", Resource("Device", device))
+        rows = await access.credentials.of_device(tx, device)
+        now = access.credentials.now()
+        return models.CredentialsOut(items=[models.credential_out(row, now) for row in rows])
+
+    @routes.post("/devices/{device}/credentials", status_code=201)
+    async def issue_credential(
+        tx: Tx, principal: CurrentPrincipal, device: str, wanted: models.CredentialIn | None = None
+    ) -> models.IssuedOut:
+        """A new token for a device; it is shown in this answer and never again."""
+        identity.authorize(principal, "credential:manage", Resource("Device", device))
+        wanted = wanted or models.CredentialIn()
+        overlap = None if wanted.overlap_s is None else timedelta(seconds=wanted.overlap_s)
+        issued = await access.credentials.issue(
+            tx, device, principal, expires_at=wanted.expires_at, overlap=overlap
+        )
+        return models.issued_out(issued)
+
+    @routes.delete("/devices/{device}/credentials/{credential}", status_code=204)
+    async def revoke_credential(tx: Tx, principal: CurrentPrincipal, device: str, credential: UUID) -> None:
+        """Ends a credential at once; a device that is connected is cut off."""
+        identity.authorize(principal, "credential:manage", Resource("Device", device))
+        await access.credentials.revoke(tx, device, credential, principal)
+
+    @routes.post("/credentials", response_class=CsvResponse, response_model=None)
+    async def issue_credentials(
+        tx: Tx,
+        principal: CurrentPrincipal,
+        *,
+        product: Name = None,
+        owner: Name = None,
+        limit: Annotated[int, Query(ge=1, le=bulk_rows_max)] = 10_000,
+    ) -> Response:
+        """A token for each device that has none, as CSV: device, product, token. Again for the next ones."""
+        identity.authorize(principal, "credential:manage")
+        issued = await access.credentials.issue_missing(
+            tx, principal, product=product, owner=owner, limit=limit
+        )
+        return CsvResponse(csv_of(issued))
 
 
 def _whole_or_none(found: Provisioned) -> None:

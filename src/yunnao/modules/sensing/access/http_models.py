@@ -1,17 +1,23 @@
 """What the doors of access read and answer."""
 
+from datetime import datetime
 from itertools import islice
-from typing import Any
+from typing import Any, Literal
+from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
+from yunnao.infra.nats_subjects import ack_topic, command_topic, device_topic, mqtt_client_id
+from yunnao.infra.postgres import Row
 from yunnao.kernel.text import Language, Text
+from yunnao.modules.sensing.access.credentials import Issued
 from yunnao.modules.sensing.access.provisioning import Provisioned, reasons
 from yunnao.modules.sensing.access.service import body_rows_max
 from yunnao.modules.sensing.contracts import DeviceDraft
 
 DEVICES_PER_REQUEST_MAX = 5_000
 REJECTS_TOLD_MAX = 1_000
+OVERLAP_S_MAX = 90 * 24 * 3600
 
 
 class DeviceIn(BaseModel):
@@ -112,3 +118,58 @@ def _inlined(schema: dict[str, Any]) -> dict[str, Any]:
 
     found: dict[str, Any] = walk(schema)
     return found
+
+
+class CredentialIn(BaseModel):
+    """What a new token is to be. With `overlap_s` the device's others end so much later: a rotation."""
+
+    expires_at: AwareDatetime | None = Field(None, description="None: until it is revoked.")
+    overlap_s: int | None = Field(None, ge=0, le=OVERLAP_S_MAX)
+
+
+class IssuedOut(BaseModel):
+    """A new credential with its token, which is told this once, and how to connect with it by MQTT."""
+
+    id: UUID
+    device: str
+    token: str
+    expires_at: datetime | None
+    user: str
+    client_id: str
+    topic: str
+    commands_topic: str
+    acks_topic: str
+
+
+class CredentialOut(BaseModel):
+    id: UUID
+    kind: str
+    state: Literal["live", "expired", "revoked"]
+    issued_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+
+class CredentialsOut(BaseModel):
+    items: list[CredentialOut]
+
+
+def issued_out(issued: Issued) -> IssuedOut:
+    return IssuedOut(
+        id=issued.id,
+        device=issued.device,
+        token=issued.token,
+        expires_at=issued.expires_at,
+        user=issued.device,
+        client_id=mqtt_client_id(issued.device),
+        topic=device_topic(issued.product, issued.device),
+        commands_topic=command_topic(issued.product, issued.device),
+        acks_topic=ack_topic(issued.product, issued.device),
+    )
+
+
+def credential_out(row: Row, now: datetime) -> CredentialOut:
+    ended = row["expires_at"] is not None and row["expires_at"] <= now
+    state: Literal["live", "expired", "revoked"] = "expired" if ended else "live"
+    return CredentialOut(**row, state="revoked" if row["revoked_at"] is not None and not ended else state)

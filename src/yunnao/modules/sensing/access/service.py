@@ -11,6 +11,7 @@ from yunnao.kernel.errors import TooLarge
 from yunnao.kernel.principal import Principal
 from yunnao.kernel.time import Clock
 from yunnao.modules.identity.facade import Identity
+from yunnao.modules.sensing.access.credentials import Credentials
 from yunnao.modules.sensing.access.provisioning import Provisioned, provision
 from yunnao.modules.sensing.access.tables import Format, Known, devices_of, parts_of, table_of
 from yunnao.modules.sensing.contracts import DeviceDraft
@@ -22,13 +23,14 @@ body_rows_max = 250_000
 
 
 class Access:
-    """Registering devices in bulk."""
+    """Registering devices in bulk, and what they prove themselves with."""
 
     def __init__(self, clock: Clock, identity: Identity, twin: Twin, sensing: Sensing) -> None:
         self._clock = clock
         self._identity = identity
         self._twin = twin
         self._sensing = sensing
+        self.credentials = Credentials(clock, identity)
 
     async def register_drafts(
         self, tx: Transaction, drafts: Sequence[DeviceDraft], principal: Principal

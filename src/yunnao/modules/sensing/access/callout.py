@@ -1,0 +1,111 @@
+"""The gate: answers the NATS server's question whether a device may connect, and as what."""
+
+import asyncio
+import hmac
+import random
+from collections.abc import Sequence
+from contextlib import suppress
+
+import psycopg
+import structlog
+from nats.aio.msg import Msg
+
+from yunnao.infra.nats_auth import CALLOUT_SUBJECT, AuthRequest, Issuer, Permit, read_request
+from yunnao.infra.nats_subjects import device_permissions, is_client_of
+from yunnao.infra.nervous import Nervous
+from yunnao.infra.postgres import Database, Row
+from yunnao.infra.telemetry import DEVICES_REFUSED
+from yunnao.kernel.errors import Unavailable
+from yunnao.kernel.time import Clock
+from yunnao.modules.sensing.access.credentials import QUERIES, token_hash
+
+QUEUE = "yunnao-gate"
+"""Roles that live share the questions."""
+GATHER_S = 0.003
+"""A question waits so long for company: thousands knock at once when a network comes back."""
+BATCH_MAX = 256
+WAITING_MAX = 20_000
+PERMIT_S = 24 * 3600
+"""After it a device must prove itself again, whatever else failed to cut it off."""
+PERMIT_SPREAD = 0.25
+"""Less by up to this share, so that devices do not all come back at once."""
+
+log = structlog.get_logger()
+
+
+class Gate:
+    """Lets devices in that know their token, each to its own topics."""
+
+    def __init__(self, clock: Clock, database: Database, nervous: Nervous, issuer_seed: str) -> None:
+        self._clock = clock
+        self._database = database
+        self._nervous = nervous
+        self._issuer = Issuer(issuer_seed)
+        self._waiting: asyncio.Queue[Msg] = asyncio.Queue(WAITING_MAX)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Answers until `stop`. Who gets no answer is refused by the server and tries again."""
+        subscription = await self._nervous.client.subscribe(CALLOUT_SUBJECT, queue=QUEUE, cb=self._take)
+        try:
+            while not stop.is_set():
+                with suppress(TimeoutError):
+                    first = await asyncio.wait_for(self._waiting.get(), 0.5)
+                    await self._answer([first, *await self._company()])
+        finally:
+            with suppress(Exception):
+                await subscription.unsubscribe()
+
+    async def _take(self, message: Msg) -> None:
+        with suppress(asyncio.QueueFull):
+            self._waiting.put_nowait(message)
+
+    async def _company(self) -> list[Msg]:
+        await asyncio.sleep(GATHER_S)
+        return [self._waiting.get_nowait() for _ in range(min(self._waiting.qsize(), BATCH_MAX - 1))]
+
+    async def _answer(self, messages: Sequence[Msg]) -> None:
+        asked: list[tuple[Msg, AuthRequest]] = []
+        for message in messages:
+            try:
+                asked.append((message, read_request(message.data)))
+            except ValueError:
+                log.warning("auth_request_unreadable")
+        try:
+            answers = await self.answers([request for _, request in asked])
+        except (psycopg.Error, Unavailable) as error:
+            log.warning("gate_waits", reason=repr(error))
+            return
+        for (message, _), answer in zip(asked, answers, strict=True):
+            await message.respond(answer)
+
+    async def answers(self, asked: Sequence[AuthRequest]) -> list[bytes]:
+        """The signed answer to each question."""
+        now = self._clock.now()
+        users = list({request.user for request in asked if "\x00" not in request.user})
+        async with self._database.transaction() as tx:
+            values = {"devices": users, "now": now}
+            rows = await (await tx.execute(QUERIES["credentials_live"], values)).fetchall()
+            found = [(request, self._proof(request, rows)) for request in asked]
+            used = [proof["id"] for _, proof in found if proof is not None]
+            if used:
+                await tx.execute(QUERIES["credentials_used"], {"ids": used, "now": now})
+        return [self._said(request, proof) for request, proof in found]
+
+    def _proof(self, request: AuthRequest, rows: Sequence[Row]) -> Row | None:
+        """The credential that the request shows."""
+        if not request.mqtt or not is_client_of(request.client_id, request.user):
+            return None
+        shown = token_hash(request.password)
+        own = [row for row in rows if row["device"] == request.user]
+        return next((row for row in own if hmac.compare_digest(bytes(row["hash"]), shown)), None)
+
+    def _said(self, request: AuthRequest, proof: Row | None) -> bytes:
+        now = int(self._clock.now().timestamp())
+        if proof is None:
+            DEVICES_REFUSED.inc()
+            return self._issuer.refuse(request, now, "credentials")
+        publish, subscribe = device_permissions(proof["product"], proof["device"])
+        until = now + int(PERMIT_S * (1 - PERMIT_SPREAD * random.random()))
+        if proof["expires_at"] is not None:
+            until = min(until, int(proof["expires_at"].timestamp()))
+        return self._issuer.permit(request, Permit(request.user, publish, subscribe, now, until))
