@@ -9,19 +9,8 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI, Request
 from tests.integration.sensing_support import NOW, City, at, city_of
-
-from yunnao.infra import http
-from yunnao.infra.postgres import Transaction
-from yunnao.kernel.ids import new_id
-from yunnao.kernel.principal import ANONYMOUS, Principal
-from yunnao.kernel.text import Text
-from yunnao.modules.identity.facade import Identity, Policies
-from yunnao.modules.sensing.live.table import LiveTable
-from yunnao.modules.sensing.sensorthings import http as sensorthings_http
-from yunnao.modules.sensing.sensorthings.facade import SensorThings
-from yunnao.modules.sensing.sensorthings.latest import LiveNewest
+from tests.integration.sensorthings_support import ROOT, client_of
 
 RING = "120.37 36, 120.39 36, 120.39 36.1, 120.37 36.1, 120.37 36"
 HOLE = "120.379 36.06, 120.381 36.06, 120.381 36.08, 120.379 36.08, 120.379 36.06"
@@ -31,7 +20,6 @@ SHAPES = {
     "BESIDE": "geography'POLYGON ((120.38 36, 120.39 36, 120.39 36.1, 120.38 36.1, 120.38 36))'",
     "LINE": "geography'LINESTRING (120.37 36.07, 120.39 36.07)'",
 }
-ROOT = "http://test/sensorthings/v1.1"
 
 
 @pytest.fixture
@@ -47,20 +35,7 @@ async def city(database_url: str, nats_url: str) -> AsyncIterator[City]:
 
 @pytest.fixture
 async def client(city: City, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
-    async def authenticate(request: Request, tx: Transaction) -> Principal:
-        role = request.headers.get("x-role")
-        if role is None:
-            return ANONYMOUS
-        return Principal(new_id(), role, Text(zh=role, en=role), roles=frozenset({role}))
-
-    identity = Identity(city.clock, Policies.load(), None)
-    app = FastAPI()
-    http.install(app, city.database, authenticate)
-    things = SensorThings(city.clock, LiveNewest(LiveTable(tmp_path)))
-    app.include_router(sensorthings_http.router(things, identity))
-    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-    headers = {"X-Role": "dispatcher", "Accept-Language": "en"}
-    async with httpx.AsyncClient(transport=transport, base_url=ROOT, headers=headers) as made:
+    async with client_of(city, tmp_path, "dispatcher") as made:
         yield made
 
 

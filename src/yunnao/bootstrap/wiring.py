@@ -169,7 +169,7 @@ def assemble(
         alarms=alarms,
         scheduled=Scheduled(clock, twin, zone, city.manifest.alarms),
         cases=cases,
-        sensorthings=SensorThings(clock, LiveNewest(table)),
+        sensorthings=SensorThings(clock, LiveNewest(table), sensing, twin),
         identifiers=Identifiers(twin, city.manifest.prefix),
         access=Access(clock, identity, twin, sensing),
         lake=lake,

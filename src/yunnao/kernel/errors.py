@@ -69,3 +69,9 @@ class Unavailable(YunnaoError):
     """A part that is needed does not answer; trying again later may help."""
 
     status = 503
+
+
+class Unsupported(YunnaoError):
+    """The platform does not do this, of anything."""
+
+    status = 501

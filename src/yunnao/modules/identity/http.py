@@ -1,5 +1,6 @@
 """Signing in, tokens, accounts, departments and the audit log over HTTP."""
 
+from base64 import b64decode
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -281,8 +282,16 @@ def _add_directory(api: APIRouter, identity: Identity) -> None:
 
 
 def _bearer(request: Request) -> str | None:
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else None
+    """The token of the header; with `Basic` it is the password, for clients that know no other scheme."""
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return given.strip()
+    if scheme.lower() != "basic":
+        return None
+    try:
+        return b64decode(given, validate=True).decode().partition(":")[2]
+    except ValueError:
+        return ""
 
 
 def _id(principal: Principal) -> UUID:

@@ -1,21 +1,51 @@
 """SensorThings: the standard's view of things, their sensors and what they observe."""
 
+from typing import Any
+
 from yunnao.infra.postgres import Transaction
 from yunnao.kernel.text import Language
 from yunnao.kernel.time import Clock
+from yunnao.modules.sensing.facade import Sensing
+from yunnao.modules.sensing.sensorthings.creating import Creator
 from yunnao.modules.sensing.sensorthings.domain.options import Options
 from yunnao.modules.sensing.sensorthings.domain.paths import ResourcePath
 from yunnao.modules.sensing.sensorthings.latest import Newest
+from yunnao.modules.sensing.sensorthings.observing import Observer
 from yunnao.modules.sensing.sensorthings.reading import Page, Reader
+from yunnao.modules.twin.facade import Twin
 
 
 class SensorThings:
     """What the doors ask; every method runs in the caller's transaction."""
 
-    def __init__(self, clock: Clock, newest: Newest) -> None:
+    def __init__(self, clock: Clock, newest: Newest, sensing: Sensing, twin: Twin) -> None:
         self._clock = clock
         self._newest = newest
+        self._sensing = sensing
+        self._twin = twin
 
     async def read(self, tx: Transaction, path: ResourcePath, options: Options, language: Language) -> Page:
         """Rows at the end of a path; see `Reader.read`."""
         return await Reader(tx, self._clock, self._newest, language).read(path, options)
+
+    async def create(self, tx: Transaction, entity_set: str, body: dict[str, Any]) -> int | str:
+        """The id of the new entity; an Observation is in the stream, and stored within moments."""
+        if entity_set == "Observations":
+            return await self._observer(tx).one(body)
+        return await self._creator(tx).create(entity_set, body)
+
+    async def create_observations(self, tx: Transaction, body: Any) -> list[str | None]:
+        """Data arrays; see `Observer.arrays`."""
+        return await self._observer(tx).arrays(body)
+
+    async def change(self, tx: Transaction, entity_set: str, found_id: int, body: dict[str, Any]) -> None:
+        await self._creator(tx).change(entity_set, found_id, body)
+
+    async def delete(self, tx: Transaction, entity_set: str, found_id: int) -> None:
+        await self._creator(tx).delete(entity_set, found_id)
+
+    def _creator(self, tx: Transaction) -> Creator:
+        return Creator(tx, self._clock, self._sensing, self._twin)
+
+    def _observer(self, tx: Transaction) -> Observer:
+        return Observer(tx, self._clock, self._sensing, self._creator(tx))
