@@ -89,6 +89,9 @@ class Product(Model):
     interval_s: int = Field(60, ge=1, description="How often a device reports, seconds.")
     future_max_s: int = Field(300, ge=0, description="Readings further in the future are refused.")
     past_max_s: int = Field(31_536_000, ge=1, description="Readings older than this are refused.")
+    retention_days: int | None = Field(
+        None, ge=1, description="Readings older than this many whole days are removed; none: kept for ever."
+    )
 
     @field_validator("decoder", mode="before")
     @classmethod

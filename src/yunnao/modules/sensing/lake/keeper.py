@@ -1,4 +1,4 @@
-"""The keeper of the lake, a part of the worker role: seals what is due; one at a time in the whole city."""
+"""The keeper of the lake, a part of the worker role: seals, compacts, removes; one in the whole city."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,12 +12,14 @@ from yunnao.infra.postgres import Database, Transaction, load_queries
 from yunnao.kernel.time import Clock
 from yunnao.modules.sensing.domain.partitions import Span
 from yunnao.modules.sensing.lake import hot
+from yunnao.modules.sensing.lake.compaction import Compactor
 from yunnao.modules.sensing.lake.schedule import due, late_rest
 from yunnao.modules.sensing.lake.sealing import Sealer
 from yunnao.modules.sensing.lake.tables import Lake
 
 QUERIES = load_queries("yunnao.modules.sensing.lake")
 round_s = 20.0
+vacuum_every = timedelta(hours=6)
 sealed_kept = timedelta(days=90)
 """Rows of `sensing.sealed`, for whoever asks when an hour was sealed."""
 
@@ -37,7 +39,9 @@ class LakeKeeper:
         self._clock = clock
         self._database = database
         self._sealer = Sealer(clock, database, lake, on_step)
+        self._compactor = Compactor(clock, database, lake, on_step)
         self._seen: dict[str, datetime] = {}
+        self._vacuumed: datetime | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Works until `stop` is set, then ends after the span that is under way."""
@@ -64,16 +68,26 @@ class LakeKeeper:
                 await connection.execute(QUERIES["keeper_unlock"])
 
     async def round(self, stop: asyncio.Event | None = None) -> int:
-        """Seals everything that is due; answers how many readings came to the lake."""
+        """Seals, compacts and removes everything that is due; answers how many readings came to the lake."""
         readings = 0
         await self._sealer.resume()
         for span, partitions in (await self._due()).items():
             if stop is not None and stop.is_set():
                 break
             readings += await self._sealer.seal(span, partitions)
-        async with self._database.transaction() as tx:
-            await tx.execute(QUERIES["sealed_prune"], {"before": self._clock.now() - sealed_kept})
+        await self._compactor.compact()
+        await self._compactor.expire()
+        await self._clean()
         return readings
+
+    async def _clean(self) -> None:
+        now = self._clock.now()
+        if self._vacuumed is not None and now < self._vacuumed + vacuum_every:
+            return
+        await self._compactor.vacuum()
+        async with self._database.transaction() as tx:
+            await tx.execute(QUERIES["sealed_prune"], {"before": now - sealed_kept})
+        self._vacuumed = now
 
     async def _due(self) -> dict[Span, list[hot.HotPartition]]:
         now = self._clock.now()

@@ -59,7 +59,7 @@ ON CONFLICT (day) DO UPDATE SET sealed = greatest(d.sealed, excluded.sealed), ex
 
 -- name: days_loose
 -- Days that ended before `before` and got readings since they were last rewritten.
-SELECT day FROM sensing.lake_day WHERE compacted < sealed AND day < %(before)s ORDER BY day LIMIT %(limit)s;
+SELECT day, compacted FROM sensing.lake_day WHERE compacted < sealed AND day < %(before)s ORDER BY day LIMIT %(limit)s;
 
 -- name: days_expiring
 -- Days wholly before their product's oldest day that still hold its readings.

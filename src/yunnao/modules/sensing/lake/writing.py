@@ -3,7 +3,7 @@
 from contextlib import ExitStack
 from datetime import UTC, date
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import polars as pl
 import pyarrow as pa
@@ -82,6 +82,26 @@ def scan(
 
     Reads the row groups whose bounds allow them. `day`: of that partition alone.
     """
+    found, where = _selected(table, snapshot, series, time_us, day)
+    if found is None:
+        return pa.schema([READING.field(name) for name in columns]).empty_table()
+    return found.to_table(columns=columns, filter=where)
+
+
+def count(table: LakeTable, snapshot: Snapshot, series: tuple[int, int], day: date) -> int:
+    """How many rows `scan` would find."""
+    found, where = _selected(table, snapshot, series, None, day)
+    return 0 if found is None else int(found.count_rows(filter=where))
+
+
+def _selected(
+    table: LakeTable,
+    snapshot: Snapshot,
+    series: tuple[int, int],
+    time_us: tuple[int, int] | None,
+    day: date | None,
+) -> tuple[Any, Any]:
+    """A dataset of the files that may hold such rows (None where there is none), and what chooses them."""
     keep = snapshot.overlapping("series", *series)
     where = (pads.field("series") >= series[0]) & (pads.field("series") <= series[1])
     if time_us is not None:
@@ -94,10 +114,9 @@ def scan(
         if kept and day in (None, of)
     ]
     if not uris:
-        return pa.schema([READING.field(name) for name in columns]).empty_table()
+        return None, where
     filesystem, _ = table.filesystem()
-    found = pads.dataset(uris, schema=READING, format="parquet", filesystem=filesystem)
-    return found.to_table(columns=columns, filter=where)
+    return pads.dataset(uris, schema=READING, format="parquet", filesystem=filesystem), where
 
 
 def sorted_once(readings: pa.Table) -> pa.Table:
