@@ -20,6 +20,8 @@ from yunnao.kernel.text import Text
 from yunnao.modules.identity.facade import Identity, Policies
 from yunnao.modules.sensing import http as sensing_http
 from yunnao.modules.sensing.alarming import http as alarms_http
+from yunnao.modules.sensing.batches import http as batches_http
+from yunnao.modules.sensing.batches.door import BatchDoor
 from yunnao.modules.sensing.identifiers.facade import Identifiers
 from yunnao.modules.sensing.lanes import ensure_consumers
 from yunnao.modules.twin import http as twin_http
@@ -58,6 +60,8 @@ async def client(city: City) -> AsyncIterator[httpx.AsyncClient]:
     api.include_router(
         sensing_http.router(city.sensing, city.twin, identity, Identifiers(city.twin, "yunnao.0"))
     )
+    door = BatchDoor(city.clock, city.nervous)
+    api.include_router(batches_http.router(city.sensing, door, identity))
     api.include_router(twin_http.router(city.twin, identity))
     app.include_router(api)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
@@ -118,6 +122,34 @@ async def test_a_body_that_is_wrong_as_a_whole_is_refused_as_a_whole(client: htt
         assert answer.status_code == status
         assert answer.headers["content-type"] == "application/problem+json"
         assert answer.json()["detail"]
+
+
+async def test_batches_come_as_lines_or_columns_and_other_content_is_refused(
+    city: City, client: httpx.AsyncClient
+) -> None:
+    def kind(name: str) -> dict[str, str]:
+        return {**STEWARD, "Content-Type": name}
+
+    line = f'{{"device": "L-1", "metric": "level", "time": "{at(0)}", "value": 0.1}}'
+    answer = await client.post("/readings", content=f"{line}\nx", headers=kind("application/x-ndjson"))
+    assert answer.status_code == 202
+    assert answer.json() == {
+        "accepted": 1,
+        "refused": 1,
+        "rejected": [
+            {"index": 1, "code": "payload_not_json", "detail": "The message is not valid JSON in UTF-8."}
+        ],
+    }
+    arrow = kind("application/vnd.apache.arrow.stream")
+    assert (await client.post("/readings", content=b"x", headers=arrow)).json()["code"] == "arrow_unreadable"
+    refused = await client.post("/readings", content=b"x", headers=kind("image/png"))
+    assert (refused.status_code, refused.json()["code"]) == (422, "content_type_unknown")
+    one, other = "level,device=L-2 level=0.1", "level level=1"
+    text = kind("text/plain")
+    assert (await client.post("/influx/write", content=one, headers=text)).status_code == 204
+    partly = await client.post("/influx/write?precision=s", content=f"{one}\n{other}", headers=text)
+    assert (partly.status_code, partly.json()["refused"]) == (200, 1)
+    assert (await client.post("/influx/write", content=one)).status_code == 403
 
 
 async def test_who_may_not_is_told_so(client: httpx.AsyncClient) -> None:

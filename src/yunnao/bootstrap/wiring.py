@@ -26,6 +26,7 @@ from yunnao.modules.geography.facade import Geography
 from yunnao.modules.identity.facade import Identity, Policies
 from yunnao.modules.sensing.access.service import Access
 from yunnao.modules.sensing.alarming.facade import Alarms
+from yunnao.modules.sensing.batches.door import BatchDoor
 from yunnao.modules.sensing.facade import Sensing
 from yunnao.modules.sensing.history.duck_engine import DuckEngine
 from yunnao.modules.sensing.history.history import History
@@ -81,6 +82,7 @@ class Platform:
     identifiers: Identifiers
     lake: Lake
     history: History
+    batches: BatchDoor
 
 
 def ensure_servers(
@@ -174,6 +176,7 @@ def assemble(
         access=Access(clock, identity, twin, sensing),
         lake=lake,
         history=History(clock, twin, lake, DuckEngine(lake.readings), zone),
+        batches=BatchDoor(clock, nervous),
     )
 
 

@@ -20,9 +20,12 @@ from yunnao.kernel.principal import Principal
 from yunnao.kernel.text import preferred_language, say
 
 BODY_BYTES_MAX = 4 * 1024 * 1024
+BATCH_BYTES_MAX = 64 * 1024 * 1024
+"""Of readings in one request."""
 BODY_BYTES_MAX_BY_PREFIX = {
     "/api/v1/photos": 11 * 1024 * 1024,
-    "/api/v1/readings": 16 * 1024 * 1024,
+    "/api/v1/readings": BATCH_BYTES_MAX,
+    "/api/v1/influx": BATCH_BYTES_MAX,
     "/api/v1/devices": 64 * 1024 * 1024,
 }
 

@@ -36,6 +36,10 @@ MQTT_QOS1 = {"Nmqtt-Pub": "1"}
 ACKS_FILTER = "$MQTT.msgs.yunnao.acks.>"
 """Every device's answers to commands."""
 
+COLUMNS_SUBJECTS = tuple(f"{STORED_PREFIX}yunnao.p.{partition}.columns" for partition in range(PARTITIONS))
+"""By partition: readings of its devices in columns, that the platform itself has read and checked."""
+FNV_OFFSET, FNV_PRIME = 0x811C9DC5, 0x01000193
+
 topic_level_chars_max = 128
 
 
@@ -50,6 +54,14 @@ class IntakeSubject(NamedTuple):
 def partition_filter(partition: int) -> str:
     """The filter of the consumer that owns `partition` (0 … PARTITIONS - 1)."""
     return f"{STORED_PREFIX}yunnao.p.{partition}.>"
+
+
+def partition_of(product: str, device: str) -> int:
+    """Where the stream's transform puts a device: 32-bit FNV-1a of both tokens, as the server computes it."""
+    found = FNV_OFFSET
+    for byte in (_token(product) + _token(device)).encode():
+        found = (found ^ byte) * FNV_PRIME & 0xFFFFFFFF
+    return found % PARTITIONS
 
 
 def device_topic(product: str, device: str) -> str:

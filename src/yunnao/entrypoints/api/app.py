@@ -24,6 +24,7 @@ from yunnao.modules.identity import http as identity_http
 from yunnao.modules.sensing import http as sensing_http
 from yunnao.modules.sensing.access import http as access_http
 from yunnao.modules.sensing.alarming import http as alarms_http
+from yunnao.modules.sensing.batches import http as batches_http
 from yunnao.modules.sensing.history import http as history_http
 from yunnao.modules.sensing.identifiers import http as identifiers_http
 from yunnao.modules.sensing.scheduled import http as scheduled_http
@@ -56,6 +57,7 @@ def build(platform: Platform, live: Live) -> FastAPI:
         alarms_http.router(platform.alarms, platform.identity),
         sensing_http.router(platform.sensing, platform.twin, platform.identity, platform.identifiers),
         scheduled_http.router(platform.scheduled, platform.identity),
+        batches_http.router(platform.sensing, platform.batches, platform.identity),
         access_http.router(platform.access, platform.identity),
         history_http.router(platform.history, platform.identity),
         cases_http.router(platform.cases, platform.identity),

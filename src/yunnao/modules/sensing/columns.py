@@ -10,6 +10,7 @@ import numpy as np
 from yunnao.infra.postgres import Transaction
 from yunnao.modules.sensing.blocks import Block
 from yunnao.modules.sensing.contracts import Int64
+from yunnao.modules.sensing.domain.chunks import parts_of
 from yunnao.modules.sensing.domain.decoding import decode
 from yunnao.modules.sensing.domain.refusals import Refusal
 from yunnao.modules.sensing.registry import NO_SERIES, ProductDevices, Registry
@@ -83,3 +84,22 @@ def _blocks_of_product(
         )
     refusals = [Refusal(indexes[r.index], r.code, r.params) for r in decoded.refusals]
     return [block for block in blocks if len(block.rows)], refusals
+
+
+async def blocks_of_chunks(
+    tx: Transaction, registry: Registry, chunks: Sequence[bytes], arrival_us: Int64
+) -> list[Block]:
+    """Blocks of what a door has read and checked; readings of products and devices that are gone
+    since are left out."""
+    await registry.refresh(tx)
+    blocks: list[Block] = []
+    for chunk, arrived in zip(chunks, arrival_us.tolist(), strict=True):
+        for part in parts_of(chunk):
+            known = registry.product(part.product)
+            if known is None or part.metric not in known.spec.metrics:
+                continue
+            rows = await registry.rows_of_series(tx, part.series)
+            arrivals = np.full(len(part), arrived, np.int64)
+            block = Block(known, part.metric, rows, part.series, part.time_us, part.value, None, arrivals)
+            blocks.append(block if (rows >= 0).all() else block.taken(np.flatnonzero(rows >= 0)))
+    return blocks

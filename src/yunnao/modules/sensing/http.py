@@ -1,4 +1,4 @@
-"""Doors of sensing: readings in; products, devices and alarms out."""
+"""Doors of sensing: products, devices, readings and dead letters."""
 
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -8,12 +8,10 @@ from fastapi import APIRouter, Query, Request
 from yunnao.infra import deadletters
 from yunnao.infra.http import CurrentPrincipal, Tx
 from yunnao.infra.pages import Limit, encode_cursor, text_cursor, uuid_cursor
-from yunnao.kernel.errors import InvalidInput
 from yunnao.kernel.text import preferred_language
 from yunnao.modules.identity.contracts import Resource
 from yunnao.modules.identity.facade import Identity
 from yunnao.modules.sensing import http_models as models
-from yunnao.modules.sensing.contracts import MessageDraft, ReadingDraft
 from yunnao.modules.sensing.facade import Sensing
 from yunnao.modules.sensing.identifiers.facade import Identifiers
 from yunnao.modules.twin.facade import Twin
@@ -24,28 +22,9 @@ Name = Annotated[str | None, Query(max_length=128)]
 def router(sensing: Sensing, twin: Twin, identity: Identity, identifiers: Identifiers) -> APIRouter:
     """Every door; paths without the API's prefix."""
     routes = APIRouter(tags=["sensing"])
-    _intake(routes, sensing, identity)
     _devices(routes, sensing, twin, identity, identifiers)
     _dead_letters(routes, sensing, identity)
     return routes
-
-
-def _intake(routes: APIRouter, sensing: Sensing, identity: Identity) -> None:
-    @routes.post("/readings", status_code=202)
-    async def take(
-        request: Request, tx: Tx, principal: CurrentPrincipal, batch: models.BatchIn
-    ) -> models.TakenOut:
-        """Accepted readings are in the durable stream when the answer leaves."""
-        identity.authorize(principal, "sensing:ingest")
-        language = preferred_language(request.headers.get("accept-language"))
-        if batch.messages is not None:
-            drafts = [MessageDraft(m.product or batch.product, m.device, m.payload) for m in batch.messages]
-            rejected = await sensing.take_messages(tx, drafts)
-            return models.taken(len(drafts), rejected, language)
-        if batch.readings is None:
-            raise InvalidInput("batch_empty")
-        readings = [ReadingDraft(r.device, r.metric, r.time, r.value) for r in batch.readings]
-        return models.taken(len(readings), await sensing.take_readings(tx, readings), language)
 
 
 def _devices(

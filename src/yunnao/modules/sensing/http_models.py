@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from yunnao.infra.postgres import Row
 from yunnao.kernel.text import Language, Text, say
+from yunnao.modules.sensing.batches.contracts import Taken
 from yunnao.modules.sensing.contracts import Device, InstalledProduct, Rejected
 from yunnao.modules.sensing.identifiers.facade import Identifiers
 
@@ -50,7 +51,10 @@ class RejectedOut(BaseModel):
 
 
 class TakenOut(BaseModel):
+    """How many readings or messages are in the stream, and why others are not; of many the first."""
+
     accepted: int
+    refused: int
     rejected: list[RejectedOut]
 
 
@@ -119,12 +123,18 @@ class LettersOut(BaseModel):
 
 def taken(offered: int, rejected: Sequence[Rejected], language: Language) -> TakenOut:
     return TakenOut(
-        accepted=offered - len(rejected),
-        rejected=[
-            RejectedOut(index=r.index, code=r.code, detail=say(r.code, language, **r.params))
-            for r in rejected
-        ],
+        accepted=offered - len(rejected), refused=len(rejected), rejected=_rejected(rejected, language)
     )
+
+
+def taken_columns(found: Taken, language: Language) -> TakenOut:
+    return TakenOut(
+        accepted=found.accepted, refused=found.refused, rejected=_rejected(found.rejected, language)
+    )
+
+
+def _rejected(found: Sequence[Rejected], language: Language) -> list[RejectedOut]:
+    return [RejectedOut(index=r.index, code=r.code, detail=say(r.code, language, **r.params)) for r in found]
 
 
 def product_out(found: InstalledProduct) -> ProductOut:

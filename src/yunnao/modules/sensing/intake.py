@@ -13,12 +13,12 @@ import structlog
 
 from yunnao.infra import deadletters
 from yunnao.infra.deadletters import DeadLetter
-from yunnao.infra.nats_subjects import intake_subject, read_subject
+from yunnao.infra.nats_subjects import COLUMNS_SUBJECTS, intake_subject, read_subject
 from yunnao.infra.postgres import Database, Transaction, load_queries
 from yunnao.kernel.errors import InvalidInput
 from yunnao.kernel.time import Clock
 from yunnao.modules.sensing.blocks import Block, distinct, last_rows, newest_of
-from yunnao.modules.sensing.columns import Documents, columns_of
+from yunnao.modules.sensing.columns import Documents, blocks_of_chunks, columns_of
 from yunnao.modules.sensing.contracts import Int64, LatestValues, Newest
 from yunnao.modules.sensing.domain.decoding import parse
 from yunnao.modules.sensing.domain.refusals import Refusal
@@ -179,24 +179,16 @@ class Intake:
 
     async def _decode(self, tx: Transaction, messages: Messages) -> Decoded:
         """Columns of `messages`; writes nothing."""
-        documents, unreadable = parse(messages.payloads)
-        refusals = {refusal.index: refusal for refusal in unreadable}
-        products: list[str] = []
-        devices: list[str] = []
-        for index, subject in enumerate(messages.subjects):
-            try:
-                _, product, device = read_subject(subject)
-            except InvalidInput as error:
-                product = device = ""
-                refusals[index] = Refusal(index, error.code, error.params)
-            products.append(product)
-            devices.append(device)
-        found = Documents(products, devices, documents, messages.arrival_us)
+        columnar = np.array([subject in COLUMNS_SUBJECTS for subject in messages.subjects], np.bool_)
+        chunks = messages.taken(np.flatnonzero(columnar)) if columnar.any() else messages.part(slice(0))
+        plain = messages.taken(np.flatnonzero(~columnar)) if columnar.any() else messages
+        documents, refusals = _documents(plain)
         # The registry's columns grow while it looks devices up: one lane at a time.
         async with self._one_at_a_time:
-            blocks, refused = await columns_of(tx, self._registry, found, set(refusals))
+            blocks, refused = await columns_of(tx, self._registry, documents, set(refusals))
+            blocks += await blocks_of_chunks(tx, self._registry, chunks.payloads, chunks.arrival_us)
         refusals |= refused
-        return Decoded(blocks, [messages.letter(refusals[index]) for index in sorted(refusals)])
+        return Decoded(blocks, [plain.letter(refusals[index]) for index in sorted(refusals)])
 
     async def _store(
         self, tx: Transaction, blocks: Sequence[Block], newest: Newest, journal: Journal, *, careful: bool
@@ -243,6 +235,23 @@ class Intake:
             await hold.advance(tx, sequence, arrived_us)
             await deadletters.keep(tx, letters)
         hold.advanced(sequence, arrived_us)
+
+
+def _documents(messages: Messages) -> tuple[Documents, dict[int, Refusal]]:
+    """What devices sent, parsed, and what cannot be, by index."""
+    documents, unreadable = parse(messages.payloads)
+    refusals = {refusal.index: refusal for refusal in unreadable}
+    products: list[str] = []
+    devices: list[str] = []
+    for index, subject in enumerate(messages.subjects):
+        try:
+            _, product, device = read_subject(subject)
+        except InvalidInput as error:
+            product = device = ""
+            refusals[index] = Refusal(index, error.code, error.params)
+        products.append(product)
+        devices.append(device)
+    return Documents(products, devices, documents, messages.arrival_us), refusals
 
 
 def _attributes(blocks: Sequence[Block]) -> ObservedAttributes:

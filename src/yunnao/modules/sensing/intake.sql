@@ -67,6 +67,24 @@ FROM sensing.device d JOIN sensing.series s ON s.device = d.number
 WHERE d.id = ANY(%(ids)s)
 GROUP BY d.number;
 
+-- name: devices_lookup_numbers
+SELECT d.number, d.id, d.product, d.entity, d.attributes,
+       jsonb_object_agg(s.metric, s.series) AS series
+FROM sensing.device d JOIN sensing.series s ON s.device = d.number
+WHERE d.number = ANY(%(numbers)s)
+GROUP BY d.number;
+
+-- name: devices_lookup_series
+SELECT d.number, d.id, d.product, d.entity, d.attributes,
+       jsonb_object_agg(s.metric, s.series) AS series
+FROM sensing.device d JOIN sensing.series s ON s.device = d.number
+WHERE d.number IN (SELECT device FROM sensing.series WHERE series = ANY(%(series)s))
+GROUP BY d.number;
+
+-- name: devices_changed
+-- Numbers alone, in one array: a registration of a million devices concerns few that are remembered.
+SELECT array_agg(number) AS numbers FROM sensing.device WHERE changed > %(version)s;
+
 -- name: latest_staging_create
 CREATE TEMPORARY TABLE IF NOT EXISTS latest_staging (
     series int NOT NULL, time timestamptz NOT NULL, value float8, seen_at timestamptz NOT NULL,
