@@ -184,6 +184,8 @@ async def test_an_expired_token_says_so_and_harms_no_other(door: Door) -> None:
         assert (await client.get("/who", headers={"Authorization": f"bearer {new}"})).status_code == 200
         basic = await client.get("/who", headers={"Authorization": "Basic d2FuZzp4"})
         assert basic.json()["kind"] == "anonymous"
+        by_password = await client.get("/who", auth=("anybody", new))
+        assert by_password.json()["account"] == "wang"
 
 
 async def test_a_token_that_cannot_be_is_refused(door: Door) -> None:

@@ -131,12 +131,12 @@ async def test_data_arrays_are_taken_row_by_row(client: httpx.AsyncClient, city:
     """12.2: one link for each row, in order, or `error`"""
     streams = (await get(client, "Datastreams", filter="properties/metric eq 'level'"))["value"]
     first, second = (s["@iot.id"] for s in streams)
-    names = ["phenomenonTime", "result"]
+    told = ["phenomenonTime", "result"]
     times = [(START - timedelta(seconds=n)).isoformat() for n in range(3)]
     found = await post(client, "CreateObservations", [
-        {"Datastream": {"@iot.id": first}, "components": names, "dataArray": [[times[0], 1.5], [times[1], 99]]},
-        {"Datastream": {"@iot.id": second}, "components": names, "dataArray": [[times[2], 2.5], ["never", 1]]},
-        {"Datastream": {"@iot.id": 999_999}, "components": names, "dataArray": [[times[2], 2.5]]},
+        {"Datastream": {"@iot.id": first}, "components": told, "dataArray": [[times[0], 1], [times[1], 99]]},
+        {"Datastream": {"@iot.id": second}, "components": told, "dataArray": [[times[2], 2.5], ["never", 1]]},
+        {"Datastream": {"@iot.id": 999_999}, "components": told, "dataArray": [[times[2], 2.5]]},
     ])  # fmt: skip
     assert [link == "error" for link in found] == [False, True, False, True, True]
     async with worker_of(city):

@@ -16,7 +16,7 @@ from yunnao.kernel.principal import ANONYMOUS, Principal
 from yunnao.kernel.text import Text
 from yunnao.modules.identity import contracts
 from yunnao.modules.identity.contracts import CSRF_HEADER, SESSION_COOKIE
-from yunnao.modules.identity.domain import is_account
+from yunnao.modules.identity.domain import TOKEN_PREFIX, is_account
 from yunnao.modules.identity.facade import Identity
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -289,9 +289,11 @@ def _bearer(request: Request) -> str | None:
     if scheme.lower() != "basic":
         return None
     try:
-        return b64decode(given, validate=True).decode().partition(":")[2]
+        password = b64decode(given, validate=True).decode().partition(":")[2]
     except ValueError:
-        return ""
+        return None
+    # Another password is of a proxy before us, and says nothing here.
+    return password if password.startswith(TOKEN_PREFIX) else None
 
 
 def _id(principal: Principal) -> UUID:
