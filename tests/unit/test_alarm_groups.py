@@ -17,7 +17,10 @@ CHAIN = {"pump": {"fedBy": "line"}, "valve": {"fedBy": "pump"}, "tap": {"fedBy":
 def finding(
     number: int, entity: str, second: float = 0, grouping: Grouping | None = FED, lat: float = 36.0
 ) -> Finding:
-    return Finding(UUID(int=number), "low", entity, round(second * 1e6), 120.0, lat, grouping)
+    gateway = 100 if entity.startswith("behind") else None
+    device = 100 if entity == "gateway" else number
+    opened_us = round(second * 1e6)
+    return Finding(UUID(int=number), "low", device, gateway, entity, opened_us, 120.0, lat, grouping)
 
 
 def found(findings: list[Finding], relations: dict[str, dict[str, str]] | None = None) -> dict[int, int]:
@@ -53,6 +56,17 @@ def test_only_rules_that_are_named_may_be_the_cause() -> None:
 def test_in_one_place_the_first_is_the_root_and_a_street_away_is_another_place() -> None:
     together = [finding(1, "a", 9, NEAR), finding(2, "b", 3, NEAR), finding(3, "c", 5, NEAR, lat=36.002)]
     assert found(together) == {1: 2}
+
+
+def test_devices_lie_beneath_the_gateway_that_speaks_for_them() -> None:
+    behind = Grouping(gateway=True, within_s=60)
+    together = [
+        finding(1, "behind-1", 0, behind),
+        finding(2, "behind-2", 5, behind),
+        finding(3, "gateway", 9, None),
+    ]
+    assert found(together) == {1: 3, 2: 3}
+    assert found([finding(1, "behind-1", 0, FED), together[2]]) == {}
 
 
 def test_of_a_ring_the_first_to_open_is_the_root() -> None:

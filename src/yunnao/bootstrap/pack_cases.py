@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from yunnao.kernel.packs.scene import ReadingsExpected, ReportExpected, ReportInput, ScenePack
+from yunnao.kernel.packs.scene import HistoryInput, ReadingsExpected, ReportExpected, ReportInput, ScenePack
 from yunnao.modules.cases.dispatch.dry_run import dry_run as dispatch_dry_run
 from yunnao.modules.sensing.rules.domain.dry_run import dry_run as readings_dry_run
+from yunnao.modules.sensing.scheduled.domain.dry_run import dry_run as history_dry_run
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,9 @@ def run_pack_cases(pack: ScenePack) -> list[CaseResult]:
             texts.append((case.name, case.input.text, case.expected.category))
             continue
         assert isinstance(case.expected, ReadingsExpected)
+        if isinstance(case.input, HistoryInput):
+            results.append(_history(pack, case.name, case.input, case.expected))
+            continue
         until = datetime.fromisoformat(case.input.until) if case.input.until else None
         found = [
             (event.rule, event.event, event.time)
@@ -45,3 +49,13 @@ def run_pack_cases(pack: ScenePack) -> list[CaseResult]:
             for (name, _, wanted), category in zip(texts, categories, strict=True)
         ]
     return results
+
+
+def _history(pack: ScenePack, name: str, given: HistoryInput, expected: ReadingsExpected) -> CaseResult:
+    found = [(e.rule, e.device, e.event, e.time) for e in history_dry_run(pack, given)]
+    wanted = [
+        (alarm["rule"], alarm["device"], alarm["event"], datetime.fromisoformat(alarm["time"]))
+        for alarm in expected.alarms
+    ]
+    told = ", ".join(f"{rule} {device} {event} {time.isoformat()}" for rule, device, event, time in found)
+    return CaseResult(name, found == wanted, told or "-")

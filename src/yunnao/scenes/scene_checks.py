@@ -14,6 +14,7 @@ from yunnao.kernel.packs.scene import (
     Category,
     DemoDevice,
     EntityType,
+    HistoryInput,
     MapLayer,
     Product,
     ReadingsInput,
@@ -21,12 +22,15 @@ from yunnao.kernel.packs.scene import (
     ScenePack,
     ValueType,
 )
+from yunnao.kernel.packs.scheduled_rules import RelatedRule, ScheduledRule
 from yunnao.kernel.packs.streaming_rules import ReadingRule, StuckRule, ThresholdRule
 from yunnao.kernel.text import Text
 from yunnao.scenes.problems import kind_name
 from yunnao.scenes.source import PackSource
 
 message_parameters = frozenset({"entity", "value", "since"})
+
+NUMERIC: tuple[ValueType, ...] = ("number", "integer")
 
 Path = tuple[str | int, ...]
 
@@ -151,16 +155,29 @@ class _Check:
         products = self.known.products
         if self.missing(file, (*path, "product"), "product", rule.product, products, "products.yaml"):
             return
+        if isinstance(rule, ScheduledRule):
+            self.number(file, (*path, "metric"), rule.product, rule.metric)
+        if isinstance(rule, RelatedRule):
+            here, other = (*path, "other"), rule.other
+            where = (*here, "product")
+            if not self.missing(file, where, "product", other.product, products, "products.yaml"):
+                self.number(file, (*here, "metric"), other.product, other.metric)
         if isinstance(rule, ReadingRule):
             product = products[rule.product]
-            here = (*path, "metric")
-            metric = product.metrics.get(rule.metric)
-            if metric is None:
-                self.missing(file, here, "metric", rule.metric, product.metrics, "products.yaml")
-            elif metric.value_type not in _judged_types(rule):
-                self.source.add(file, here, "pack_metric_not_numeric", name=rule.metric)
+            self.number(file, (*path, "metric"), rule.product, rule.metric, _judged_types(rule))
             if isinstance(rule, ThresholdRule) and rule.relative_to is not None:
                 self.attribute(file, (*path, "relative_to"), product.entity_type, rule.relative_to)
+
+    def number(
+        self, file: str, path: Path, product: str, name: str, types: tuple[ValueType, ...] = NUMERIC
+    ) -> None:
+        """A metric of a known product that is of one of these types."""
+        metrics = self.known.products[product].metrics
+        metric = metrics.get(name)
+        if metric is None:
+            self.missing(file, path, "metric", name, metrics, "products.yaml")
+        elif metric.value_type not in types:
+            self.source.add(file, path, "pack_metric_not_numeric", name=name)
 
     def attribute(self, file: str, path: Path, entity_type: str, attribute: str) -> None:
         held = self.known.entity_types.get(entity_type)
@@ -233,13 +250,16 @@ class _Check:
     def case(self, name: str, given: object, expected: object) -> None:
         if isinstance(given, ReadingsInput):
             self.device(f"cases/{name}.input.json", ("device",), given.device)
+        if isinstance(given, HistoryInput):
+            for index, device in enumerate(given.devices):
+                self.device(f"cases/{name}.input.json", ("devices", index), device)
         if isinstance(expected, ReportExpected):
             self.category(f"cases/{name}.expected.json", ("category",), expected.category)
 
 
 def _judged_types(rule: ReadingRule) -> tuple[ValueType, ...]:
     """What an operator can compare; that a switch never moves can be told too."""
-    return ("number", "integer", "boolean") if isinstance(rule, StuckRule) else ("number", "integer")
+    return (*NUMERIC, "boolean") if isinstance(rule, StuckRule) else NUMERIC
 
 
 def _cycle(code: str, categories: Mapping[str, Category]) -> list[str]:

@@ -20,6 +20,7 @@ scene_specs: dict[str, type[BaseModel]] = {
     "reports.yaml": scene.ReportsFile,
     "quality.yaml": scene.QualityFile,
     "cases/*.input.json (readings)": scene.ReadingsInput,
+    "cases/*.input.json (history)": scene.HistoryInput,
     "cases/*.expected.json (readings)": scene.ReadingsExpected,
     "cases/*.input.json (report)": scene.ReportInput,
     "cases/*.expected.json (report)": scene.ReportExpected,

@@ -41,6 +41,9 @@ class Grouping(Model):
     within_s: float = Field(300, gt=0, description="Between the openings of the two.")
     links: list[CauseLink] = Field([], description="Things related by any of these, one after another.")
     hops_max: int = Field(3, ge=1, le=8, description="The longest way along `links`.")
+    gateway: bool = Field(
+        False, description="Alarms of devices lie beneath one of the gateway that speaks for them."
+    )
     same_place_m: float | None = Field(
         None,
         gt=0,

@@ -256,10 +256,43 @@ class ReadingsInput(Model):
     until: str | None = Field(None, description="The time at which silence is judged, ISO 8601.")
 
 
+class HistoryReadings(Model):
+    """Readings of one metric of one device at equal steps; null where there is none."""
+
+    device: Code
+    metric: str
+    start: str = Field(description="Of the first value, ISO 8601.")
+    step_s: float = Field(gt=0)
+    values: list[float | None] = Field(min_length=1)
+    repeat: int = Field(1, ge=1, le=1_000, description="How often the values come, one after another.")
+
+
+class HistoryInput(Model):
+    """A test case of scheduled rules: devices, their relations and what they measured."""
+
+    kind: Literal["history"]
+    devices: list[DemoDevice]
+    relations: dict[str, dict[str, str]] = Field(
+        {}, description="By entity: the name of each relation and the entity that it points to."
+    )
+    readings: list[HistoryReadings]
+    start: str = Field(description="The first time at which rules are evaluated, ISO 8601.")
+    until: str = Field(description="The last time, ISO 8601.")
+
+    @model_validator(mode="after")
+    def _known_devices(self) -> "HistoryInput":
+        unknown = {told.device for told in self.readings} - {device.device for device in self.devices}
+        if unknown:
+            raise ValueError(f"readings of devices that are not listed: {sorted(unknown)}")
+        return self
+
+
 class ReadingsExpected(Model):
     """`alarms`: what happened, in order."""
 
-    alarms: list[dict[str, str]] = Field(description="rule, event (opened|cleared), time (ISO 8601).")
+    alarms: list[dict[str, str]] = Field(
+        description="rule, event (opened|cleared), time (ISO 8601); of a history the device too."
+    )
 
 
 class ReportInput(Model):
@@ -273,7 +306,7 @@ class ReportExpected(Model):
     category: Code
 
 
-TestInput = Annotated[ReadingsInput | ReportInput, Field(discriminator="kind")]
+TestInput = Annotated[ReadingsInput | HistoryInput | ReportInput, Field(discriminator="kind")]
 
 
 class PackCase(Model):

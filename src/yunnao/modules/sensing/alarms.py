@@ -145,10 +145,10 @@ class Teller:
     async def _place(self, tx: Transaction, openings: Sequence[Opening], things: dict[int, Row]) -> Placed:
         opened = [
             Opened(
-                o.id, o.rule, o.device, things[o.device]["entity"], o.opened_at, things[o.device]["lon"],
-                things[o.device]["lat"], things[o.device]["district"],
+                o.id, o.rule, o.device, thing["gateway"], thing["entity"], o.opened_at, thing["lon"],
+                thing["lat"], thing["district"],
             )
-            for o in openings
+            for o, thing in ((o, things[o.device]) for o in openings)
         ]  # fmt: skip
         return await self._placer.place(tx, opened, self._clock.now())
 

@@ -161,7 +161,7 @@ ON CONFLICT (rule, device) WHERE state <> 'cleared' DO UPDATE SET severity = a.s
 RETURNING id, rule, device;
 
 -- name: devices_by_number
-SELECT number, id, entity, name, lon, lat FROM sensing.device WHERE number = ANY(%(numbers)s);
+SELECT number, id, gateway, entity, name, lon, lat FROM sensing.device WHERE number = ANY(%(numbers)s);
 
 -- name: watch_update
 -- A lane that was not read for a while starts its watch anew: devices may have been unable to speak.

@@ -15,7 +15,8 @@ WHERE active AND jsonb_typeof(spec -> 'group') = 'object';
 
 -- name: standing
 -- What may be a cause or an effect of a new opening: opened near it in time, not beneath a cause.
-SELECT a.id, a.rule, r.rule AS slug, r.spec -> 'case' AS raised_case, d.entity, a.opened_at, a.lon, a.lat,
+SELECT a.id, a.rule, r.rule AS slug, r.spec -> 'case' AS raised_case, a.device, d.gateway, d.entity,
+       a.opened_at, a.lon, a.lat,
        a.raised, a.case_id, a.case_from
 FROM sensing.alarm a JOIN sensing.rule r ON r.number = a.rule JOIN sensing.device d ON d.number = a.device
 LEFT JOIN sensing.alarm p ON p.id = a.parent
@@ -195,7 +196,7 @@ ORDER BY f.id LIMIT %(limit)s FOR UPDATE SKIP LOCKED;
 -- All that events tell of alarms.
 SELECT a.id, a.kind, a.rule, a.device, a.state, a.severity, a.value, a.message, a.opened_at, a.cleared_at, a.trace_id,
        a.parent, a.raised, a.case_from, a.suppressed_until, a.level, a.lon, a.lat, a.district,
-       r.scene, r.rule AS slug, r.spec, d.id AS device_id, d.entity, d.name, d.lon AS device_lon,
+       r.scene, r.rule AS slug, r.spec, d.id AS device_id, d.gateway, d.entity, d.name, d.lon AS device_lon,
        d.lat AS device_lat
 FROM sensing.alarm a JOIN sensing.rule r ON r.number = a.rule LEFT JOIN sensing.device d ON d.number = a.device
 WHERE a.id = ANY(%(ids)s::uuid[]) ORDER BY a.id;

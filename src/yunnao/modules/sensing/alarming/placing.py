@@ -30,6 +30,7 @@ class Opened:
     id: UUID
     rule: InstalledRule
     device: int
+    gateway: int | None
     entity: str
     opened_at: datetime
     lon: float | None
@@ -143,13 +144,14 @@ class Placer:
         standing = {row["id"]: row for row in await cursor.fetchall()}
         findings = [
             Finding(
-                o.id, o.rule.rule, o.entity, to_us(o.opened_at), o.lon, o.lat, groupings.get(o.rule.number)
+                o.id, o.rule.rule, o.device, o.gateway, o.entity, to_us(o.opened_at), o.lon, o.lat,
+                groupings.get(o.rule.number),
             )
             for o in opened
         ] + [
             Finding(
-                row["id"], row["slug"], row["entity"], to_us(row["opened_at"]), row["lon"], row["lat"],
-                groupings.get(row["rule"]),
+                row["id"], row["slug"], row["device"], row["gateway"], row["entity"],
+                to_us(row["opened_at"]), row["lon"], row["lat"], groupings.get(row["rule"]),
             )
             for row in standing.values()
         ]  # fmt: skip

@@ -102,8 +102,8 @@ class Sweeper:
         await append(tx, [Entry(row["id"], now, "released") for _, row, _ in found])
         opened = [
             Opened(
-                row["id"], rule, row["device"], row["entity"], row["opened_at"], event["lon"], event["lat"],
-                row["district"],
+                row["id"], rule, row["device"], row["gateway"], row["entity"], row["opened_at"],
+                event["lon"], event["lat"], row["district"],
             )
             for rule, row, event in found
         ]  # fmt: skip

@@ -17,10 +17,15 @@ EARTH_RADIUS_M = 6_371_008.8
 
 @dataclass(frozen=True)
 class Finding:
-    """An alarm that stands, as grouping sees it. `grouping`: what its rule declares."""
+    """An alarm that stands, as grouping sees it.
+
+    `gateway`: the number of the device that speaks for its own; `grouping`: what its rule declares.
+    """
 
     id: UUID
     rule: str
+    device: int
+    gateway: int | None
     entity: str
     opened_us: int
     lon: float | None
@@ -39,13 +44,15 @@ Relations = Mapping[str, Mapping[str, str]]
 def roots(findings: Sequence[Finding], relations: Relations) -> dict[UUID, UUID]:
     """The probable cause of every alarm that has one: the last of its chain of causes.
 
-    A cause by relation goes before one by place. Of several, the farthest along the relations, then
-    the one that opened first, then that of the lower id. Where causes form a ring, the first to open
-    is the root. The answer does not depend on the order of `findings`.
+    A cause by relation goes before the gateway, and that before one by place. Of several, the farthest
+    along the relations, then the one that opened first, then that of the lower id. Where causes form a
+    ring, the first to open is the root. The answer does not depend on the order of `findings`.
     """
     by_entity: dict[str, list[Finding]] = {}
+    by_device: dict[int, list[Finding]] = {}
     for finding in findings:
         by_entity.setdefault(finding.entity, []).append(finding)
+        by_device.setdefault(finding.device, []).append(finding)
     ways: dict[int, dict[str, dict[str, int]]] = {}
     cause: dict[UUID, Finding] = {}
     unknown = float("nan")
@@ -59,6 +66,9 @@ def roots(findings: Sequence[Finding], relations: Relations) -> dict[UUID, UUID]
         if not of_rule and finding.grouping.links:
             of_rule.update(_ways(finding.grouping, relations))
         found = _by_relation(finding, by_entity, of_rule.get(finding.entity, {}))
+        if found is None and finding.grouping.gateway and finding.gateway is not None:
+            of_gateway = [o for o in by_device.get(finding.gateway, ()) if _may_cause(o, finding)]
+            found = min(of_gateway, key=lambda other: other.order, default=None)
         found = found or _by_place(finding, findings, places)
         if found is not None:
             cause[finding.id] = found
