@@ -12,7 +12,9 @@ from yunnao.infra.nervous import Nervous
 from yunnao.infra.postgres import Database
 from yunnao.modules.sensing.facade import Sensing
 from yunnao.modules.sensing.ingest import IngestWorker
+from yunnao.modules.sensing.lake.tables import lake_at
 from yunnao.modules.sensing.latest import PostgresLatestValues
+from yunnao.modules.sensing.live.owner import LiveOwner
 from yunnao.modules.sensing.live.table import LiveTable
 from yunnao.modules.twin.facade import Twin
 
@@ -23,7 +25,8 @@ async def main(database_url: str, nats_url: str, home: str) -> None:
         zone = ZoneInfo("Asia/Shanghai")
         table = LiveTable(Path(home) / "live")
         sensing = Sensing(clock, Twin(clock, NoAreas()), nervous, PostgresLatestValues(), table, zone)
-        await IngestWorker(clock, database, nervous, sensing).run(asyncio.Event())
+        owner = LiveOwner(clock, nervous, table, lake_at(f"file://{home}/lake"))
+        await IngestWorker(clock, database, nervous, sensing, owner).run(asyncio.Event())
 
 
 if __name__ == "__main__":

@@ -28,8 +28,11 @@ from yunnao.modules.sensing.domain.times import to_us
 from yunnao.modules.sensing.facade import Sensing
 from yunnao.modules.sensing.ingest import IngestWorker
 from yunnao.modules.sensing.intake import Heard, Intake, Messages, Stored
+from yunnao.modules.sensing.lake.tables import lake_at
 from yunnao.modules.sensing.lanes import LaneHold
 from yunnao.modules.sensing.latest import PostgresLatestValues
+from yunnao.modules.sensing.live.owner import LiveOwner
+from yunnao.modules.sensing.live.store import database_id
 from yunnao.modules.sensing.live.table import LiveTable
 from yunnao.modules.twin.facade import Twin
 from yunnao.testing.servers import fast_folder
@@ -177,6 +180,7 @@ class City:
     alarms: Alarms
     intake: Intake
     table: LiveTable
+    folder: str
     lanes: list[int] = field(default_factory=lambda: [0, 1, 2, 3])
     hold: LaneHold | None = None
     sequence: int = 0
@@ -250,9 +254,10 @@ async def city_of(database_url: str, nats_url: str, now: datetime = NOW) -> Asyn
         async with database.transaction() as tx:
             await twin.install(tx, pack)
             await sensing.install(tx, pack, demo=True)
+            table.claim(await database_id(tx))
         identity = Identity(clock, Policies.load(), None)
         alarms = Alarms(clock, twin, identity, AlarmDefaults())
-        city = City(database, nervous, clock, twin, sensing, alarms, sensing.intake(), table)
+        city = City(database, nervous, clock, twin, sensing, alarms, sensing.intake(), table, folder)
         await city.register("level", "L-1", "L-2")
         yield city
 
@@ -261,7 +266,8 @@ async def city_of(database_url: str, nats_url: str, now: datetime = NOW) -> Asyn
 async def worker_of(city: City) -> AsyncIterator[None]:
     """An ingest worker at work."""
     stop = asyncio.Event()
-    worker = IngestWorker(city.clock, city.database, city.nervous, city.sensing)
+    owner = LiveOwner(city.clock, city.nervous, city.table, lake_at(f"file://{city.folder}/lake"))
+    worker = IngestWorker(city.clock, city.database, city.nervous, city.sensing, owner)
     task = asyncio.create_task(worker.run(stop))
     try:
         yield

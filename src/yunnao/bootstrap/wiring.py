@@ -34,6 +34,7 @@ from yunnao.modules.sensing.identifiers.facade import Identifiers
 from yunnao.modules.sensing.lake.tables import Lake, lake_at
 from yunnao.modules.sensing.lanes import ensure_consumers
 from yunnao.modules.sensing.latest import PostgresLatestValues
+from yunnao.modules.sensing.live.owner import LiveOwner
 from yunnao.modules.sensing.live.table import LiveTable
 from yunnao.modules.sensing.scheduled.facade import Scheduled
 from yunnao.modules.sensing.sensorthings.facade import SensorThings
@@ -74,6 +75,7 @@ class Platform:
     geography: Geography
     twin: Twin
     sensing: Sensing
+    live_owner: LiveOwner
     alarms: Alarms
     scheduled: Scheduled
     cases: Cases
@@ -168,6 +170,7 @@ def assemble(
         geography=geography,
         twin=twin,
         sensing=sensing,
+        live_owner=LiveOwner(clock, nervous, table, lake),
         alarms=alarms,
         scheduled=Scheduled(clock, twin, zone, city.manifest.alarms),
         cases=cases,

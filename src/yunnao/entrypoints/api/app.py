@@ -27,6 +27,7 @@ from yunnao.modules.sensing.alarming import http as alarms_http
 from yunnao.modules.sensing.batches import http as batches_http
 from yunnao.modules.sensing.history import http as history_http
 from yunnao.modules.sensing.identifiers import http as identifiers_http
+from yunnao.modules.sensing.live import http as live_http
 from yunnao.modules.sensing.scheduled import http as scheduled_http
 from yunnao.modules.sensing.sensorthings import http as sensorthings_http
 from yunnao.modules.twin import http as twin_http
@@ -58,6 +59,7 @@ def build(platform: Platform, live: Live) -> FastAPI:
         sensing_http.router(platform.sensing, platform.twin, platform.identity, platform.identifiers),
         scheduled_http.router(platform.scheduled, platform.identity),
         batches_http.router(platform.sensing, platform.batches, platform.identity),
+        live_http.router(platform.sensing, platform.twin, platform.geography, platform.identity),
         access_http.router(platform.access, platform.identity),
         history_http.router(platform.history, platform.identity),
         cases_http.router(platform.cases, platform.identity),

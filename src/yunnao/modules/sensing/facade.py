@@ -34,6 +34,10 @@ from yunnao.modules.sensing.contracts import (
 from yunnao.modules.sensing.domain.encoding import encode
 from yunnao.modules.sensing.doors import HttpDoor
 from yunnao.modules.sensing.intake import Intake
+from yunnao.modules.sensing.live.exchange import Exchange
+from yunnao.modules.sensing.live.listing import devices_among
+from yunnao.modules.sensing.live.places import NONE, Places
+from yunnao.modules.sensing.live.questions import Live
 from yunnao.modules.sensing.live.table import LiveTable
 from yunnao.modules.sensing.registry import InstalledRule
 from yunnao.modules.sensing.rules import silence
@@ -69,6 +73,8 @@ class Sensing:
         self._latest = latest
         self._table = table
         self._city = CityTime(zone, is_workday)
+        self.live = Live(clock, table, Places(), Exchange(nervous, table))
+        """Questions to the live table."""
         self._teller = Teller(clock, twin, zone, alarm_defaults or AlarmDefaults())
         self._door = HttpDoor(clock, nervous)
 
@@ -131,22 +137,21 @@ class Sensing:
         after: str | None = None,
     ) -> DevicePage:
         """Devices in order of id. `total` counts those of `product` and `q` in either state."""
-        rows = await store.device_rows(
-            tx,
-            now=self._clock.now(),
-            limit=limit + 1,
-            product=product,
-            q=like_pattern(q),
-            online=None if state is None else state == "online",
-            after=after,
-        )
+        if state is None:
+            rows = await store.device_rows(
+                tx, limit=limit + 1, product=product, q=like_pattern(q), after=after
+            )
+        else:
+            index, online = await self.live.online(tx)
+            wanted = online if state == "online" else ~online & (index.columns.product != NONE)
+            rows = await devices_among(tx, wanted, limit + 1, product=product, q=like_pattern(q), after=after)
         items = await self._devices(tx, rows[:limit])
         total = await store.devices_count(tx, product, like_pattern(q))
         return DevicePage(items, items[-1].id if len(rows) > limit else None, total)
 
     async def device(self, tx: Transaction, device: str) -> Device:
         """Raises NotFound `device_not_found`."""
-        rows = await store.device_rows(tx, now=self._clock.now(), limit=1, device=device)
+        rows = await store.device_rows(tx, limit=1, device=device)
         if not rows:
             raise NotFound("device_not_found", device=device)
         return (await self._devices(tx, rows))[0]
@@ -187,11 +192,14 @@ class Sensing:
 
     async def scan_silence(self, tx: Transaction) -> int:
         """Opens the alarms of silence rules; answers how many."""
-        return await silence.scan(tx, self._teller)
+        return await silence.scan(tx, self._teller, self.live)
 
     async def overview(self, tx: Transaction, today_from: datetime) -> Overview:
         """Counts of now, and of readings since `today_from` (the city's midnight)."""
-        return Overview(**await store.overview(tx, self._clock.now(), today_from))
+        index, online = await self.live.online(tx)
+        devices = int((index.columns.product != NONE).sum())
+        counts = await store.overview(tx, self._clock.now(), today_from)
+        return Overview(devices=devices, online=int(online.sum()), **counts)
 
     async def prune(self, tx: Transaction) -> None:
         """Forgets counts of the intake older than `counts_kept`."""
@@ -212,7 +220,8 @@ class Sensing:
         await store.forget_states(tx, list(rules))
 
     async def _devices(self, tx: Transaction, rows: list[Row]) -> list[Device]:
-        latest = await self._latest.of_devices(tx, [row["number"] for row in rows])
+        numbers = [row["number"] for row in rows]
+        latest, states = await self.live.latest(tx, numbers), await self.live.states(tx, numbers)
         return [
             Device(
                 number=row["number"],
@@ -223,8 +232,8 @@ class Sensing:
                 name=Text(**row["name"]),
                 lon=row["lon"],
                 lat=row["lat"],
-                state="online" if row["online"] else "silent",
-                last_seen=row["last_seen"],
+                state=states[row["number"]][0],
+                last_seen=states[row["number"]][1],
                 latest=latest[row["number"]],
             )
             for row in rows

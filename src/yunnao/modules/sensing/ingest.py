@@ -16,6 +16,7 @@ from yunnao.kernel.time import Clock
 from yunnao.modules.sensing.facade import Sensing
 from yunnao.modules.sensing.lane_work import OUTAGES, LaneWork
 from yunnao.modules.sensing.lanes import LaneLocks, ensure_consumers
+from yunnao.modules.sensing.live.owner import LiveOwner
 
 SHARE_S = 1.0
 """How often the shares of the workers are looked at, and screens are told."""
@@ -31,11 +32,14 @@ log = structlog.get_logger()
 class IngestWorker:
     """One of any number of workers; together they read every lane."""
 
-    def __init__(self, clock: Clock, database: Database, nervous: Nervous, sensing: Sensing) -> None:
+    def __init__(
+        self, clock: Clock, database: Database, nervous: Nervous, sensing: Sensing, owner: LiveOwner
+    ) -> None:
         self._clock = clock
         self._database = database
         self._nervous = nervous
         self._sensing = sensing
+        self._owner = owner
         self._intake = sensing.intake()
         self._work: dict[int, tuple[LaneWork, asyncio.Task[None]]] = {}
         self._untold = 0
@@ -78,11 +82,16 @@ class IngestWorker:
     async def _share(self, locks: LaneLocks) -> None:
         for lane in await locks.surplus():
             await self._finish(lane)
+            await self._owner.left(lane)
             await locks.release(lane)
             log.info("lane_released", lane=lane)
-        for lane in await locks.take():
-            work = LaneWork(self._clock, self._database, self._nervous, self._intake, lane)
-            await work.open()
+        taken = {
+            lane: LaneWork(self._clock, self._database, self._nervous, self._intake, lane)
+            for lane in await locks.take()
+        }
+        batches = {lane: await work.open() for lane, work in taken.items()}
+        await self._owner.took(self._database, batches)
+        for lane, work in taken.items():
             self._work[lane] = work, asyncio.create_task(work.run())
             log.info("lane_taken", lane=lane)
 
@@ -134,6 +143,8 @@ class IngestWorker:
     async def _drop(self) -> None:
         """Lets every lane go as it is."""
         dropped, self._work = self._work, {}
+        for lane in dropped:
+            await self._owner.left(lane)
         for work, task in dropped.values():
             task.cancel()
             with suppress(asyncio.CancelledError, Exception):

@@ -177,21 +177,9 @@ ON CONFLICT (lane) DO UPDATE SET
 SELECT max(watching_since) AS since, min(caught_up_at) AS until, count(*) AS lanes
 FROM sensing.watch WHERE lane < %(partitions)s;
 
--- name: silent_devices
--- Devices that spoke and then said nothing for `after_s` of the time that was listened to. A device
--- whose newest reading was already old when it came handed in history: it is not live, so not silent.
-SELECT d.number AS device, max(l.seen_at) AS seen_at,
-       greatest(max(l.seen_at), %(since)s) + %(after_s)s * interval '1 second' AS opened_at
-FROM sensing.device d
-JOIN sensing.series s ON s.device = d.number
-JOIN sensing.latest l USING (series)
-WHERE d.product = %(product)s
-  AND NOT EXISTS (SELECT FROM sensing.rule_state r
-                  WHERE r.device = d.number AND r.rule = %(rule)s AND r.alarm IS NOT NULL)
-GROUP BY d.number
-HAVING greatest(max(l.seen_at), %(since)s) + %(after_s)s * interval '1 second' < %(until)s
-   AND max(l.time) > max(l.seen_at) - %(after_s)s * interval '1 second'
-ORDER BY d.number LIMIT %(limit)s;
+-- name: silent_known
+-- Devices that have an alarm of the rule.
+SELECT device FROM sensing.rule_state WHERE rule = %(rule)s AND alarm IS NOT NULL;
 
 -- name: intake_count
 INSERT INTO sensing.intake_count AS c (slot, lane, stored, refused)

@@ -51,12 +51,13 @@ class LaneWork:
         self.stored = 0
         """Readings since the work began."""
 
-    async def open(self) -> None:
-        """Takes the lane from whoever had it."""
+    async def open(self) -> int:
+        """Takes the lane from whoever had it; answers its last batch."""
         async with self._database.transaction() as tx:
             self._hold = await LaneHold.take(tx, self._lane)
         self._intake.lanes_changed()
         await self._pull.open()
+        return self._hold.batch
 
     def leave(self) -> None:
         """What was pulled is stored yet; then `run` returns."""

@@ -59,24 +59,15 @@ WHERE p.product = d.product AND p.product = ANY(%(products)s)
 SELECT id, product FROM sensing.device WHERE id = ANY(%(ids)s);
 
 -- name: devices_page
--- Keyset paging by id. A device is online while it has spoken within three of its intervals.
-SELECT * FROM (
-    SELECT d.number, d.id, d.product, p.spec -> 'label' AS product_label, d.entity, d.name, d.lon, d.lat,
-           seen.at AS last_seen,
-           coalesce(seen.at > %(now)s - 3 * (p.spec ->> 'interval_s')::int * interval '1 second', false) AS online
-    FROM sensing.device d
-    JOIN sensing.product p USING (product)
-    CROSS JOIN LATERAL (
-        SELECT max(l.seen_at) AS at FROM sensing.series s JOIN sensing.latest l USING (series)
-        WHERE s.device = d.number
-    ) AS seen
-    WHERE (%(product)s::text IS NULL OR d.product = %(product)s)
-      AND (%(q)s::text IS NULL OR d.id ILIKE %(q)s OR d.name ->> 'zh' ILIKE %(q)s OR d.name ->> 'en' ILIKE %(q)s)
-      AND (%(after)s::text IS NULL OR d.id > %(after)s)
-      AND (%(id)s::text IS NULL OR d.id = %(id)s)
-) AS found
-WHERE %(online)s::boolean IS NULL OR online = %(online)s
-ORDER BY id LIMIT %(limit)s;
+-- Keyset paging by id; `numbers` are those of a state, where they are few.
+SELECT d.number, d.id, d.product, p.spec -> 'label' AS product_label, d.entity, d.name, d.lon, d.lat
+FROM sensing.device d JOIN sensing.product p USING (product)
+WHERE (%(product)s::text IS NULL OR d.product = %(product)s)
+  AND (%(q)s::text IS NULL OR d.id ILIKE %(q)s OR d.name ->> 'zh' ILIKE %(q)s OR d.name ->> 'en' ILIKE %(q)s)
+  AND (%(after)s::text IS NULL OR d.id > %(after)s)
+  AND (%(id)s::text IS NULL OR d.id = %(id)s)
+  AND (%(numbers)s::int[] IS NULL OR d.number = ANY(%(numbers)s))
+ORDER BY d.id LIMIT %(limit)s;
 
 -- name: devices_count
 SELECT count(*) AS n FROM sensing.device d
@@ -85,12 +76,6 @@ WHERE (%(product)s::text IS NULL OR d.product = %(product)s)
 
 -- name: overview
 SELECT
-    (SELECT count(*) FROM sensing.device) AS devices,
-    (SELECT count(*) FROM sensing.device d JOIN sensing.product p USING (product)
-     WHERE EXISTS (
-         SELECT FROM sensing.series s JOIN sensing.latest l USING (series)
-         WHERE s.device = d.number
-           AND l.seen_at > %(now)s - 3 * (p.spec ->> 'interval_s')::int * interval '1 second')) AS online,
     (SELECT coalesce(sum(stored), 0)::bigint FROM sensing.intake_count WHERE slot >= %(today_from)s) AS readings_today,
     -- The current slot is still filling: the rate is that of the two before it.
     (SELECT coalesce(sum(stored), 0)::float8 / 20 FROM sensing.intake_count

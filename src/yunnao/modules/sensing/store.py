@@ -86,24 +86,23 @@ async def products_of_devices(tx: Transaction, ids: Sequence[str]) -> dict[str, 
 async def device_rows(
     tx: Transaction,
     *,
-    now: datetime,
     limit: int,
     product: str | None = None,
     q: str | None = None,
-    online: bool | None = None,
     after: str | None = None,
     device: str | None = None,
+    numbers: Sequence[int] | None = None,
 ) -> list[Row]:
+    """Devices in order of id; `numbers`: only these."""
     cursor = await tx.execute(
         QUERIES["devices_page"],
         {
-            "now": now,
             "limit": limit,
             "product": product,
             "q": q,
-            "online": online,
             "after": after,
             "id": device,
+            "numbers": None if numbers is None else list(numbers),
         },
     )
     return await cursor.fetchall()

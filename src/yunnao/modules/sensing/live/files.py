@@ -12,7 +12,7 @@ import psutil
 from numpy.typing import NDArray
 
 from yunnao.kernel.errors import TooLarge
-from yunnao.kernel.ids import UUID
+from yunnao.kernel.ids import UUID, new_id
 from yunnao.modules.sensing.contracts import Floats, Int64
 from yunnao.modules.sensing.domain.times import UNKNOWN_US
 
@@ -21,12 +21,13 @@ UInt32 = NDArray[np.uint32]
 rows_step = 1 << 18
 rows_max = 1 << 28
 lanes_max = 256
-FORMAT = 0x59554E_4C495645_01
+FORMAT = 0x59554E_4C495645_02
 """Stands first in the header; its last byte grows with every change of the files' form."""
 HEADER_WORDS = 512
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 # Words of the header.
-FORM, ROWS, BOOT, DATABASE, APPLIED = 0, 1, slice(2, 4), slice(4, 6), slice(16, 16 + lanes_max)
+FORM, ROWS, CHANGE, BOOT, DATABASE, MACHINE = 0, 1, 2, slice(4, 6), slice(6, 8), slice(8, 10)
+APPLIED = slice(16, 16 + lanes_max)
 
 MULTIPLIER = np.uint64(0x9E37_79B9_7F4A_7C15)
 """2^64 divided by the golden ratio (Knuth, multiplicative hashing): spreads a few bits over all."""
@@ -42,6 +43,7 @@ class Columns:
     value: Floats
     seen_us: Int64
     check: UInt32
+    change: Int64
 
 
 def checks(time_us: Int64, value: Floats) -> UInt32:
@@ -56,6 +58,7 @@ FILES: list[tuple[str, type, Any]] = [
     ("value", np.float64, np.nan),
     ("seen_us", np.int64, UNKNOWN_US),
     ("check", np.uint32, UNKNOWN_CHECK),
+    ("change", np.int64, 0),
 ]
 """Name, type, and what stands for nothing."""
 
@@ -85,6 +88,20 @@ class Files:
             if rows > header[ROWS]:
                 self._grow(-(-rows // rows_step) * rows_step)
             yield self.columns(current=True)
+
+    def change(self) -> int:
+        """The number of the newest change."""
+        return int(self._opened()[CHANGE])
+
+    def next_change(self) -> int:
+        """Counts a change; for whoever is writing."""
+        header = self._opened()
+        header[CHANGE] += 1
+        return int(header[CHANGE])
+
+    def machine(self) -> UUID:
+        """Whose table this is: made with the files."""
+        return UUID(bytes=self._opened()[MACHINE].tobytes())
 
     def applied(self) -> Int64:
         """The last applied batch of each lane, plus one; 0 where there is none."""
@@ -116,6 +133,7 @@ class Files:
         boot = np.frombuffer(_boot(), np.int64)
         if header[FORM] != FORMAT or not self._whole(int(header[ROWS])):
             header[:] = 0
+            header[MACHINE] = np.frombuffer(new_id().bytes, np.int64)
             header[FORM] = FORMAT
         elif (header[BOOT] != boot).any():
             header[APPLIED] = 0

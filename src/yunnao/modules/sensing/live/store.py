@@ -1,11 +1,13 @@
 """What belongs to the live table and is kept in PostgreSQL."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import datetime
+from typing import Any
 
+from numpy.typing import NDArray
 from psycopg import sql
 
-from yunnao.infra.postgres import Transaction, load_queries
+from yunnao.infra.postgres import Row, Transaction, load_queries
 from yunnao.kernel.ids import UUID
 from yunnao.modules.sensing.contracts import Floats, Int32, Int64, Newest
 from yunnao.modules.sensing.live.arrays import FLOAT8, INT4, TIMESTAMP, arrays
@@ -13,6 +15,8 @@ from yunnao.modules.sensing.live.arrays import FLOAT8, INT4, TIMESTAMP, arrays
 QUERIES = load_queries("yunnao.modules.sensing.live")
 pages_read_max = 4_096
 """Of hot readings at a time; some 600,000 rows."""
+numbers_read_max = 500_000
+"""Of devices or series at a time."""
 
 
 async def database_id(tx: Transaction) -> UUID:
@@ -57,3 +61,70 @@ async def hot_readings(tx: Transaction) -> AsyncIterator[tuple[Int32, Int64, Flo
 async def restart_watch(tx: Transaction, lanes: Sequence[int], now: datetime) -> None:
     """Silence of what comes by `lanes` counts from `now`."""
     await tx.execute(QUERIES["watch_restart"], {"lanes": list(lanes), "now": now})
+
+
+async def registry_version(tx: Transaction) -> int:
+    row = await (await tx.execute(QUERIES["registry_version"])).fetchone()
+    return int(row["version"]) if row else 0
+
+
+async def products(tx: Transaction) -> list[Row]:
+    return await (await tx.execute(QUERIES["products_list"])).fetchall()
+
+
+async def districts_and_owners(tx: Transaction) -> tuple[list[str], list[str]]:
+    """Codes of the districts and departments that devices are in."""
+    row = await (await tx.execute(QUERIES["districts_and_owners"])).fetchone()
+    return (row["districts"], row["owners"]) if row else ([], [])
+
+
+async def numbers_last(tx: Transaction) -> tuple[int, int]:
+    """The greatest numbers of a device and of a series."""
+    row = await (await tx.execute(QUERIES["numbers_last"])).fetchone()
+    return (row["device"], row["series"]) if row else (0, 0)
+
+
+async def devices_changed(
+    tx: Transaction, products: list[str], districts: list[str], owners: list[str], last: int, version: int
+) -> AsyncIterator[list[NDArray[Any]]]:
+    """Number, product, longitude, latitude, district, owner (places in the lists) and whether it is not
+    retired, of every device up to number `last` that changed after `version`."""
+    lists = {"products": products, "districts": districts, "owners": owners, "version": version}
+    kinds = (INT4, INT4, FLOAT8, FLOAT8, INT4, INT4, INT4)
+    for numbers in _ranges(last, version):
+        yield await arrays(tx, QUERIES["devices_changed"], lists | numbers, kinds)
+
+
+async def series_of_changed(
+    tx: Transaction, metrics: list[str], last: int, version: int
+) -> AsyncIterator[list[NDArray[Any]]]:
+    """Series, device, metric (place in the list) of the devices that changed after `version`."""
+    for numbers in _ranges(last, version):
+        parameters = {"metrics": metrics, "version": version} | numbers
+        yield await arrays(tx, QUERIES["series_of_changed"], parameters, (INT4, INT4, INT4))
+
+
+def _ranges(last: int, version: int) -> Iterator[dict[str, int]]:
+    """By ranges of numbers where everything is read; what changed since a version is read at once."""
+    step = numbers_read_max if version < 0 else last
+    for first in range(1, last + 1, max(step, 1)):
+        yield {"first": first, "last": min(first + step - 1, last)}
+
+
+async def devices_by_id(tx: Transaction, ids: Sequence[str]) -> list[Row]:
+    return await (await tx.execute(QUERIES["devices_by_id"], {"ids": list(ids)})).fetchall()
+
+
+async def devices_of_entity(tx: Transaction, entity: str, limit: int) -> list[Row]:
+    parameters = {"entity": entity, "limit": limit}
+    return await (await tx.execute(QUERIES["devices_of_entity"], parameters)).fetchall()
+
+
+async def devices_by_number(tx: Transaction, numbers: Sequence[int]) -> list[Row]:
+    return await (await tx.execute(QUERIES["devices_by_number"], {"numbers": list(numbers)})).fetchall()
+
+
+async def texts(tx: Transaction, series: Sequence[int]) -> dict[int, str]:
+    """The newest texts by series."""
+    rows = await (await tx.execute(QUERIES["texts"], {"series": list(series)})).fetchall()
+    return {row["series"]: row["value_text"] for row in rows}

@@ -20,6 +20,7 @@ UNAPPLIED = -1
 """Stands for the batch of a lane of which nothing is known to be in the table."""
 torn_reads_max = 8
 torn_wait_s = 0.000_5
+scan_rows = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,16 @@ class LatestColumns:
     time_us: Int64
     value: Floats
     seen_us: Int64
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Rows that changed up to change `number`, and the row to go on from; None where that is all."""
+
+    number: int
+    row: int | None
+    series: Int32
+    columns: LatestColumns
 
 
 class LiveTable:
@@ -86,6 +97,24 @@ class LiveTable:
         columns = self._files.columns()
         return LatestColumns(columns.time_us, columns.value, columns.seen_us)
 
+    @property
+    def machine(self) -> UUID:
+        """Tells the tables of several machines apart."""
+        return self._files.machine()
+
+    def changes(self, since: int, row: int, rows_most: int) -> "Changes":
+        """Rows from number `row` on that this machine's owners wrote after change `since`."""
+        number, columns = self._files.change(), self._files.columns(current=True)
+        found: list[Int32] = []
+        missing, end = rows_most, row
+        while end < columns.rows and missing > 0:
+            part = np.flatnonzero(columns.change[end : end + scan_rows] > since)[:missing]
+            found.append((part + end).astype(np.int32))
+            missing -= len(part)
+            end = end + scan_rows if missing else int(found[-1][-1]) + 1
+        series = np.concatenate(found) if found else np.zeros(0, np.int32)
+        return Changes(number, None if end >= columns.rows else end, series, self.values(series))
+
     def apply(self, lane: int, batch: int, newest: Newest) -> None:
         """Takes over what is newer than, or as new as, what is there, and notes `batch` of `lane`.
 
@@ -95,11 +124,16 @@ class LiveTable:
         self.merge(newest)
         self.note(lane, batch)
 
-    def merge(self, newest: Newest) -> None:
-        """As `apply` does, without a batch; `newest.series` without repetition."""
+    def merge(self, newest: Newest, *, own: bool = True) -> None:
+        """As `apply` does, without a batch; `newest.series` without repetition.
+
+        Not `own` is what another machine said: it is not told on.
+        """
         if not len(newest.series):
             return
         with self._files.writing(int(newest.series.max()) + 1) as columns:
+            if own:
+                columns.change[newest.series] = self._files.next_change()
             wins = newest.time_us >= columns.time_us.take(newest.series)
             rows, times, values = newest.series[wins], newest.time_us[wins], newest.value[wins]
             # The time last: a row whose writer dies here has its former time, so that the same reading

@@ -7,6 +7,7 @@ from yunnao.infra.postgres import Transaction, load_queries
 from yunnao.kernel.ids import new_id
 from yunnao.kernel.packs.streaming_rules import SilenceRule
 from yunnao.modules.sensing.alarms import NOTHING, Opening, State, Teller, load_states, save_states
+from yunnao.modules.sensing.live.questions import Live
 from yunnao.modules.sensing.registry import InstalledRule, active_rules
 
 QUERIES = load_queries("yunnao.modules.sensing", "intake.sql")
@@ -14,7 +15,7 @@ scan_devices_max = 1_000
 """Openings of one rule in one scan; the next scan goes on."""
 
 
-async def scan(tx: Transaction, teller: Teller) -> int:
+async def scan(tx: Transaction, teller: Teller, live: Live) -> int:
     """Opens alarms for devices that fell silent; returns how many.
 
     Judged up to the moment to which every partition was read, and only over the time since which
@@ -26,7 +27,7 @@ async def scan(tx: Transaction, teller: Teller) -> int:
     openings: list[Opening] = []
     for rule in await active_rules(tx):
         if isinstance(rule.spec, SilenceRule):
-            openings += await _silent(tx, rule, rule.spec, (watch["since"], watch["until"]))
+            openings += await _silent(tx, live, rule, rule.spec, (watch["since"], watch["until"]))
     # States are locked before anything is told, as by whoever else judges.
     before = await load_states(tx, [opening.device for opening in openings])
     kept = await teller.tell(tx, openings, [])
@@ -39,22 +40,14 @@ async def scan(tx: Transaction, teller: Teller) -> int:
 
 
 async def _silent(
-    tx: Transaction, rule: InstalledRule, spec: SilenceRule, listened: tuple[datetime, datetime]
+    tx: Transaction, live: Live, rule: InstalledRule, spec: SilenceRule, listened: tuple[datetime, datetime]
 ) -> list[Opening]:
     """Openings of one rule."""
-    since, until = listened
-    cursor = await tx.execute(
-        QUERIES["silent_devices"],
-        {
-            "product": spec.product,
-            "rule": rule.number,
-            "after_s": spec.after_s,
-            "since": since,
-            "until": until,
-            "limit": scan_devices_max,
-        },
-    )
+    silent = await live.fell_silent(tx, spec.product, spec.after_s, *listened)
+    cursor = await tx.execute(QUERIES["silent_known"], {"rule": rule.number})
+    known = {row["device"] for row in await cursor.fetchall()}
     return [
-        Opening(new_id(), rule, row["device"], None, row["opened_at"], row["seen_at"])
-        for row in await cursor.fetchall()
-    ]
+        Opening(new_id(), rule, each.device, None, each.since, each.seen_at)
+        for each in silent
+        if each.device not in known
+    ][:scan_devices_max]

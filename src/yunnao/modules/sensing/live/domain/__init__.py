@@ -1,0 +1,1 @@
+"""Where devices are, and what their newest values say of places: pure, over columns."""

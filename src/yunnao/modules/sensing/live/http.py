@@ -1,0 +1,159 @@
+"""Doors of the live table: what is now, by device, thing, place and cell, and the net as a whole."""
+
+from typing import Annotated
+
+import h3.api.numpy_int as h3
+import orjson
+from fastapi import APIRouter, Query
+
+from yunnao.infra.http import CurrentPrincipal, Tx
+from yunnao.infra.postgres import Transaction
+from yunnao.kernel.errors import InvalidInput
+from yunnao.kernel.text import Text
+from yunnao.modules.geography.facade import Geography
+from yunnao.modules.identity.contracts import Resource
+from yunnao.modules.identity.facade import Identity
+from yunnao.modules.sensing.facade import Sensing
+from yunnao.modules.sensing.live import http_models as models
+from yunnao.modules.sensing.live.contracts import BBox, LiveDevices
+from yunnao.modules.sensing.live.domain.cells import FINEST, Cells
+from yunnao.modules.sensing.live.questions import Live, near_max, resolution_least
+from yunnao.modules.twin.facade import Twin
+
+ids_max = 500
+Name = Annotated[str | None, Query(max_length=128)]
+Names = Annotated[list[str] | None, Query(max_length=ids_max)]
+Box = Annotated[str | None, Query(max_length=200, description="West, south, east, north; WGS 84.")]
+
+
+def router(sensing: Sensing, twin: Twin, geography: Geography, identity: Identity) -> APIRouter:
+    """Every door; paths without the API's prefix."""
+    routes, live = APIRouter(tags=["live"]), sensing.live
+    _devices(routes, live, twin, identity)
+    _places(routes, live, twin, identity)
+    _wholes(routes, sensing, geography, identity)
+    return routes
+
+
+def _devices(routes: APIRouter, live: Live, twin: Twin, identity: Identity) -> None:
+    @routes.get("/live/values")
+    async def get_values(
+        tx: Tx, principal: CurrentPrincipal, *, device: Names = None, entity: Name = None
+    ) -> models.LiveDevicesOut:
+        """The newest values of devices, or of every device that watches an entity."""
+        for one in device or []:
+            identity.authorize(principal, "device:read", Resource("Device", one))
+        if (device is None) == (entity is None):
+            raise InvalidInput("live_device_or_entity")
+        if entity is not None:
+            identity.authorize(principal, "device:list")
+            return await _named(tx, twin, await live.of_entity(tx, entity))
+        return await _named(tx, twin, await live.of_devices(tx, device or []))
+
+
+def _places(routes: APIRouter, live: Live, twin: Twin, identity: Identity) -> None:
+    @routes.get("/live/box")
+    async def get_box(
+        tx: Tx,
+        principal: CurrentPrincipal,
+        bbox: Annotated[str, Query(max_length=200, description="West, south, east, north; WGS 84.")],
+        metric: Name = None,
+        product: Name = None,
+    ) -> models.LiveDevicesOut:
+        identity.authorize(principal, "device:list")
+        return await _named(tx, twin, await live.in_box(tx, _box(bbox), metric, product))
+
+    @routes.post("/live/within")
+    async def find_within(
+        tx: Tx,
+        principal: CurrentPrincipal,
+        polygon: models.PolygonIn | None = None,
+        *,
+        district: Name = None,
+        metric: Name = None,
+        product: Name = None,
+    ) -> models.LiveDevicesOut:
+        """Devices within a GeoJSON polygon, or in a district by its code."""
+        identity.authorize(principal, "device:list")
+        if (polygon is None) == (district is None):
+            raise InvalidInput("live_polygon_or_district")
+        if polygon is None:
+            return await _named(tx, twin, await live.in_district(tx, district or "", metric, product))
+        shape = orjson.dumps({"type": polygon.type, "coordinates": polygon.coordinates}).decode()
+        return await _named(tx, twin, await live.in_polygon(tx, shape, metric, product))
+
+    @routes.get("/live/nearest")
+    async def find_nearest(
+        tx: Tx,
+        principal: CurrentPrincipal,
+        lon: float,
+        lat: float,
+        k: Annotated[int, Query(ge=1, le=near_max)] = 10,
+        metric: Name = None,
+        product: Name = None,
+    ) -> models.LiveDevicesOut:
+        identity.authorize(principal, "device:list")
+        return await _named(tx, twin, await live.nearest(tx, lon, lat, k, metric, product))
+
+
+def _wholes(routes: APIRouter, sensing: Sensing, geography: Geography, identity: Identity) -> None:
+    @routes.get("/live/cells")
+    async def get_cells(
+        tx: Tx,
+        principal: CurrentPrincipal,
+        metric: Annotated[str, Query(max_length=128)],
+        resolution: Annotated[int, Query(ge=resolution_least, le=FINEST)],
+        *,
+        product: Name = None,
+        bbox: Box = None,
+        centre: bool = False,
+        boundary: bool = False,
+    ) -> models.CellsOut:
+        """The newest values of a metric by H3 cell, for a map at any zoom."""
+        identity.authorize(principal, "device:list")
+        box = _box(bbox) if bbox is not None else None
+        found = await sensing.live.cells(tx, metric, resolution, product, box)
+        label = None
+        if product is not None:
+            spec = (await sensing.product(tx, product)).spec.metrics.get(metric)
+            label = spec.unit_label if spec is not None else None
+        cells = found.counts.cell
+        return models.cells_out(
+            found, metric, label, _centres(cells) if centre else None, _outlines(cells) if boundary else None
+        )
+
+    @routes.get("/net/overview")
+    async def get_overview(tx: Tx, principal: CurrentPrincipal) -> models.NetOverviewOut:
+        """How many devices there are and are online: by product, district, department."""
+        identity.authorize(principal, "overview:read")
+        found = await sensing.live.overview(tx)
+        products = {each.product: each.spec.label for each in await sensing.products(tx)}
+        districts = {area.code: area.name for area in await geography.areas(tx)}
+        departments = {each.id: each.name for each in await identity.departments(tx)}
+        return models.overview_out(found, products, districts, departments)
+
+
+async def _named(tx: Transaction, twin: Twin, found: LiveDevices) -> models.LiveDevicesOut:
+    names: dict[str, Text] = await twin.names(tx, [device.entity for device in found.items])
+    return models.devices_out(found, names)
+
+
+def _box(text: str) -> BBox:
+    try:
+        west, south, east, north = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise InvalidInput("bbox_invalid") from error
+    return west, south, east, north
+
+
+def _centres(cells: Cells) -> list[tuple[float, float]]:
+    return [_rounded(h3.cell_to_latlng(cell)) for cell in cells.tolist()]
+
+
+def _outlines(cells: Cells) -> list[list[tuple[float, float]]]:
+    return [[_rounded(corner) for corner in h3.cell_to_boundary(cell)] for cell in cells.tolist()]
+
+
+def _rounded(place: tuple[float, float]) -> tuple[float, float]:
+    """Latitude and longitude to longitude and latitude, to some 10 cm."""
+    return round(place[1], 6), round(place[0], 6)

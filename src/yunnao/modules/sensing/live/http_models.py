@@ -1,0 +1,169 @@
+"""What the doors of the live table read and answer."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from math import isnan
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from yunnao.kernel.text import Text
+from yunnao.modules.sensing.live.contracts import Freshness, LiveCells, LiveDevices, NetOverview, Part
+
+
+class PolygonIn(BaseModel):
+    """A GeoJSON geometry (RFC 7946), WGS 84."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: Literal["Polygon", "MultiPolygon"]
+    coordinates: list[Any]
+
+
+class LatestOut(BaseModel):
+    value: Any
+    time: datetime
+
+
+class ThingOut(BaseModel):
+    id: str
+    name: Text
+
+
+class LiveDeviceOut(BaseModel):
+    device: str
+    name: Text
+    product: str
+    entity: ThingOut
+    lon: float | None
+    lat: float | None
+    state: str
+    last_seen: datetime | None
+    latest: dict[str, LatestOut]
+    metres: float | None = Field(description="From the place that was asked about.")
+
+
+class FreshnessOut(BaseModel):
+    time: datetime
+    lanes_missing: list[int] = Field(
+        description="Parts of the intake whose owner did not answer: of their devices older values show."
+    )
+
+
+class LiveDevicesOut(FreshnessOut):
+    items: list[LiveDeviceOut]
+
+
+class CellsOut(FreshnessOut):
+    """Cells by column: place i of every list is one cell. `cell`: its H3 index in hexadecimal."""
+
+    metric: str
+    unit_label: Text | None
+    resolution: int
+    cell: list[str]
+    n: list[int]
+    mean: list[float | None]
+    minimum: list[float | None]
+    maximum: list[float | None]
+    online: list[int]
+    centre: list[tuple[float, float]] | None = Field(description="Longitude, latitude, WGS 84.")
+    boundary: list[list[tuple[float, float]]] | None
+
+
+class PartOut(BaseModel):
+    code: str | None = Field(description="None: devices of none.")
+    label: Text | None
+    devices: int
+    online: int
+    silent: int
+
+
+class NetOverviewOut(FreshnessOut):
+    devices: int
+    online: int
+    silent: int
+    by_product: list[PartOut]
+    by_district: list[PartOut]
+    by_department: list[PartOut]
+
+
+def devices_out(found: LiveDevices, names: Mapping[str, Text]) -> LiveDevicesOut:
+    return LiveDevicesOut(
+        items=[
+            LiveDeviceOut(
+                device=device.id,
+                name=device.name,
+                product=device.product,
+                entity=ThingOut(id=device.entity, name=names.get(device.entity, device.name)),
+                lon=device.lon,
+                lat=device.lat,
+                state=device.state,
+                last_seen=device.last_seen,
+                latest={name: LatestOut(value=v.value, time=v.time) for name, v in device.latest.items()},
+                metres=device.metres,
+            )
+            for device in found.items
+        ],
+        **_freshness(found.freshness),
+    )
+
+
+def cells_out(
+    found: LiveCells,
+    metric: str,
+    unit_label: Text | None,
+    centre: list[tuple[float, float]] | None,
+    boundary: list[list[tuple[float, float]]] | None,
+) -> CellsOut:
+    counts = found.counts
+    return CellsOut(
+        metric=metric,
+        unit_label=unit_label,
+        resolution=found.resolution,
+        cell=[f"{cell:x}" for cell in counts.cell.tolist()],
+        n=counts.count.tolist(),
+        mean=_numbers(counts.mean),
+        minimum=_numbers(counts.minimum),
+        maximum=_numbers(counts.maximum),
+        online=counts.online.tolist(),
+        centre=centre,
+        boundary=boundary,
+        **_freshness(found.freshness),
+    )
+
+
+def overview_out(
+    found: NetOverview,
+    products: Mapping[str, Text],
+    districts: Mapping[str, Text],
+    departments: Mapping[str, Text],
+) -> NetOverviewOut:
+    return NetOverviewOut(
+        devices=found.devices,
+        online=found.online,
+        silent=found.devices - found.online,
+        by_product=[_part(part, products) for part in found.by_product],
+        by_district=[_part(part, districts) for part in found.by_district],
+        by_department=[_part(part, departments) for part in found.by_department],
+        **_freshness(found.freshness),
+    )
+
+
+def _part(part: Part, labels: Mapping[str, Text]) -> PartOut:
+    return PartOut(
+        code=part.code,
+        label=labels.get(part.code) if part.code is not None else None,
+        devices=part.devices,
+        online=part.online,
+        silent=part.devices - part.online,
+    )
+
+
+def _freshness(found: Freshness) -> dict[str, Any]:
+    return {"time": found.time, "lanes_missing": list(found.lanes_missing)}
+
+
+def _numbers(column: "np.ndarray[Any, np.dtype[np.float64]]") -> list[float | None]:
+    """NaN, which JSON has not, as null."""
+    return [None if isnan(value) else value for value in column.tolist()]
