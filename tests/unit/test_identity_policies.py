@@ -20,6 +20,7 @@ ACTIONS = sorted(
 )
 PUBLIC = {"case:report", "photo:create"}
 OPEN = {"overview:read", "alarm:list", "device:list", "device:read", "entity:read", "layer:read"}
+SHARING = {"catalogue:read", "share:read"}
 PERSON = PUBLIC | {"token:manage"}
 OWN_DEPARTMENT = {
     "case:list", "case:read", "case:read_reporter", "case:accept", "case:return", "case:finish", "photo:read",
@@ -32,23 +33,27 @@ ANYWHERE = {
     "citizen": PERSON | {"open311:create"},
     "dispatcher": PERSON
     | OPEN
+    | SHARING
     | {
         "events:subscribe", "alarm:acknowledge", "alarm:assign", "alarm:close", "alarm:comment",
         "alarm:suppress", "case:list", "case:read", "case:read_reporter",
         "case:create", "case:assign", "case:reassign", "case:pass", "case:rework", "case:reject",
         "case:close", "photo:read", "open311:create",
     },
-    "department_staff": PERSON | OPEN | {"alarm:comment", "events:subscribe", "case:create"},
-    "field_worker": PERSON | OPEN | {"alarm:comment", "events:subscribe", "case:create"},
-    "leader": PERSON | OPEN | {"events:subscribe", "case:list", "case:read", "photo:read"},
+    "department_staff": PERSON | OPEN | SHARING | {"alarm:comment", "events:subscribe", "case:create"},
+    "field_worker": PERSON | OPEN | SHARING | {"alarm:comment", "events:subscribe", "case:create"},
+    "leader": PERSON | OPEN | SHARING | {"events:subscribe", "case:list", "case:read", "photo:read"},
     "data_steward": PERSON
     | OPEN
+    | SHARING
     | {
         "sensing:ingest", "device:register", "device:manage", "credential:manage", "quarantine:read",
         "quarantine:decide",
     },
     "administrator": PERSON
+    | SHARING
     | {
+        "share:decide", "share:subscribe",
         "overview:read", "account:list", "account:manage", "audit:read", "deadletter:read",
         "deadletter:replay", "quarantine:read", "credential:manage",
     },

@@ -39,6 +39,7 @@ from yunnao.modules.sensing.live.table import LiveTable
 from yunnao.modules.sensing.scheduled.facade import Scheduled
 from yunnao.modules.sensing.sensorthings.facade import SensorThings
 from yunnao.modules.sensing.sensorthings.latest import LiveNewest
+from yunnao.modules.sensing.sharing.facade import Sharing
 from yunnao.modules.twin.facade import Twin
 
 
@@ -85,6 +86,7 @@ class Platform:
     lake: Lake
     history: History
     batches: BatchDoor
+    sharing: Sharing
 
 
 def ensure_servers(
@@ -180,6 +182,7 @@ def assemble(
         lake=lake,
         history=History(clock, twin, lake, DuckEngine(lake.readings), zone),
         batches=BatchDoor(clock, nervous),
+        sharing=Sharing(clock, database, nervous, identity, settings.webhook_networks),
     )
 
 

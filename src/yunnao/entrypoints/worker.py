@@ -24,6 +24,7 @@ async def run(platform: Platform, stop: asyncio.Event) -> None:
         for consumer in consumers(platform):
             group.create_task(ConsumerRunner(consumer, platform.database, platform.nervous).run(stop))
         group.create_task(LakeKeeper(platform.clock, platform.database, platform.lake).run(stop))
+        group.create_task(platform.sharing.deliverer().run(stop))
         group.create_task(_run_jobs(platform, stop))
         if (answering := gate(platform)) is not None:
             group.create_task(answering.run(stop))

@@ -5,12 +5,14 @@ The fields of `Settings` are the one source: `settings_table()` gives the docume
 
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from yunnao.kernel.errors import InvalidInput
 from yunnao.kernel.text import DEFAULT_LANGUAGE, Language, Text, catalogue
 
+Network = IPv4Network | IPv6Network
 LogFormat = Literal["console", "json"]
 T = TypeVar("T", bound=str)
 
@@ -43,6 +45,7 @@ class Settings:
     city: str = field(metadata=_read("YUNNAO_CITY", "qingdao"))
     scenes: tuple[str, ...] = field(metadata=_read("YUNNAO_SCENES", "scenes/*"))
     bridges: Path | None = field(metadata=_read("YUNNAO_BRIDGES", ""))
+    webhook_networks: tuple[Network, ...] = field(metadata=_read("YUNNAO_WEBHOOK_NETWORKS", ""))
     demo: bool = field(metadata=_read("YUNNAO_DEMO", "0"))
     simulate: bool = field(metadata=_read("YUNNAO_SIMULATE", "<YUNNAO_DEMO>"))
     otlp_url: str | None = field(metadata=_read("YUNNAO_OTLP_URL", ""))
@@ -74,6 +77,7 @@ class Settings:
             city=environ.get("YUNNAO_CITY") or "qingdao",
             scenes=tuple(scenes.replace(",", " ").split()) or _folders(root / "scenes"),
             bridges=_path(environ["YUNNAO_BRIDGES"], root, root) if environ.get("YUNNAO_BRIDGES") else None,
+            webhook_networks=_networks(environ, "YUNNAO_WEBHOOK_NETWORKS"),
             demo=_switch(environ, "YUNNAO_DEMO", default=False),
             simulate=_switch(
                 environ, "YUNNAO_SIMULATE", default=_switch(environ, "YUNNAO_DEMO", default=False)
@@ -122,6 +126,16 @@ def _port(environ: Mapping[str, str], variable: str, default: int) -> int:
     if not value.isdecimal() or not 0 < int(value) < 65536:
         raise InvalidInput("setting_invalid", variable=variable, value=value, expected="1-65535")
     return int(value)
+
+
+def _networks(environ: Mapping[str, str], variable: str) -> tuple[Network, ...]:
+    value = environ.get(variable, "")
+    try:
+        return tuple(ip_network(part) for part in value.replace(",", " ").split())
+    except ValueError as error:
+        raise InvalidInput(
+            "setting_invalid", variable=variable, value=value, expected="10.0.0.0/8, fd00::/8"
+        ) from error
 
 
 def _switch(environ: Mapping[str, str], variable: str, *, default: bool) -> bool:

@@ -30,6 +30,7 @@ from yunnao.modules.sensing.identifiers import http as identifiers_http
 from yunnao.modules.sensing.live import http as live_http
 from yunnao.modules.sensing.scheduled import http as scheduled_http
 from yunnao.modules.sensing.sensorthings import http as sensorthings_http
+from yunnao.modules.sensing.sharing import http as sharing_http
 from yunnao.modules.twin import http as twin_http
 from yunnao.scenes import load_city
 
@@ -62,6 +63,7 @@ def build(platform: Platform, live: Live) -> FastAPI:
         live_http.router(platform.sensing, platform.twin, platform.geography, platform.identity),
         access_http.router(platform.access, platform.identity),
         history_http.router(platform.history, platform.identity),
+        sharing_http.router(platform.sharing),
         cases_http.router(platform.cases, platform.identity),
         events.router(live, platform.identity),
     ):

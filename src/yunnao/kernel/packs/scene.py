@@ -86,6 +86,9 @@ class Product(Model):
     entity_type: PascalName = Field(description="The type of thing that these devices watch.")
     metrics: dict[str, Metric]
     decoder: Decoder
+    grade: Literal["general", "important", "core"] = Field(
+        "general", description="Of the readings (GB/T 43697-2024): what other departments may know of them."
+    )
     interval_s: int = Field(60, ge=1, description="How often a device reports, seconds.")
     future_max_s: int = Field(300, ge=0, description="Readings further in the future are refused.")
     past_max_s: int = Field(31_536_000, ge=1, description="Readings older than this are refused.")

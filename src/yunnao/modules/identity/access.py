@@ -20,6 +20,7 @@ RESOURCE_TYPES = {
     "device": "Device",
     "entity": "Entity",
     "layer": "Layer",
+    "share": "Share",
 }
 """The type that an action concerns, by the part of its name before the colon; else Platform."""
 
@@ -121,4 +122,10 @@ def _thing(resource: Resource) -> dict[str, Any]:
         }
         if resource.reporter is not None:
             attributes["reporter"] = {"__entity": _party_uid(str(resource.reporter))}
+    if resource.type in {"Device", "Share"}:
+        attributes = {
+            name: value for name in ("department", "grade") if (value := getattr(resource, name)) is not None
+        }
+    if resource.shared:
+        attributes["shared"] = True
     return {"uid": {"type": resource.type, "id": resource.id}, "attrs": attributes, "parents": []}

@@ -15,8 +15,8 @@ CSRF_HEADER = "X-Yunnao"
 class Resource:
     """What an action is done to, as the policies see it.
 
-    `type` is a resource type of `policies.cedarschema` (Case, Photo, Alarm, Device, Entity, Layer,
-    Platform). `department` is the responsible department, `reporter` the party that reported the
+    `type` is a resource type of `policies.cedarschema` (Case, Photo, Alarm, Device, Share, Entity,
+    Layer, Platform). `department` is the responsible department, `reporter` the party that reported the
     case or sent the photo, `grade` one of 一般, 重要, 核心 (GB/T 43697-2024) as `general`,
     `important`, `core`. `tracked`: who asks has shown the tracking code.
     """
@@ -29,6 +29,8 @@ class Resource:
     status: str | None = None
     grade: Literal["general", "important", "core"] | None = None
     tracked: bool = False
+    shared: bool = False
+    """Of a device: its readings are shared with the principal's department."""
 
 
 @dataclass(frozen=True)

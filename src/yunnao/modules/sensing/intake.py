@@ -30,6 +30,7 @@ from yunnao.modules.sensing.partitioning import Partitions
 from yunnao.modules.sensing.registry import Registry
 from yunnao.modules.sensing.rules.domain.evaluation import Journal
 from yunnao.modules.sensing.rules.judging import Judge
+from yunnao.modules.sensing.sharing.matching import Matcher
 from yunnao.modules.sensing.storing import store
 from yunnao.modules.twin.contracts import ObservedAttributes
 from yunnao.modules.twin.facade import Twin
@@ -118,6 +119,7 @@ class Intake:
         self._judge = judge
         self._registry = Registry()
         self._one_at_a_time = asyncio.Lock()
+        self._matcher = Matcher(clock)
         self.partitions = Partitions(clock)
 
     async def take(self, database: Database, hold: LaneHold, messages: Messages, heard: Heard) -> Stored:
@@ -205,6 +207,7 @@ class Intake:
         await keep_texts(tx, newest)
         await self._twin.apply_attributes(tx, _attributes(blocks))
         await self._judge.judge(tx, blocks, self._table, journal)
+        await self._matcher.share(tx, blocks, newest.series, self._table.times_us(newest.series))
         return stored
 
     async def hear(self, tx: Transaction, heard: Heard, *, stored: int = 0, refused: int = 0) -> None:
