@@ -37,6 +37,7 @@ from yunnao.modules.sensing.latest import PostgresLatestValues
 from yunnao.modules.sensing.live.owner import LiveOwner
 from yunnao.modules.sensing.live.table import LiveTable
 from yunnao.modules.sensing.scheduled.facade import Scheduled
+from yunnao.modules.sensing.scheduled.past import WholePast
 from yunnao.modules.sensing.sensorthings.facade import SensorThings
 from yunnao.modules.sensing.sensorthings.latest import LiveNewest
 from yunnao.modules.sensing.sharing.facade import Sharing
@@ -146,6 +147,7 @@ def assemble(
     twin = Twin(clock, geography)
     zone = ZoneInfo(city.manifest.time_zone)
     lake = lake_at(settings.lake_url)
+    history = History(clock, twin, lake, DuckEngine(lake.readings), zone)
     table = LiveTable(settings.home / "live")
     calendar = WorkingCalendar.from_pack(city.calendar, city.manifest.time_zone)
     sensing = Sensing(
@@ -174,13 +176,13 @@ def assemble(
         sensing=sensing,
         live_owner=LiveOwner(clock, nervous, table, lake),
         alarms=alarms,
-        scheduled=Scheduled(clock, twin, zone, city.manifest.alarms),
+        scheduled=Scheduled(clock, twin, zone, city.manifest.alarms, WholePast(history)),
         cases=cases,
         sensorthings=SensorThings(clock, LiveNewest(table), sensing, twin),
         identifiers=Identifiers(twin, city.manifest.prefix),
         access=Access(clock, identity, twin, sensing),
         lake=lake,
-        history=History(clock, twin, lake, DuckEngine(lake.readings), zone),
+        history=history,
         batches=BatchDoor(clock, nervous),
         sharing=Sharing(clock, database, nervous, identity, settings.webhook_networks),
     )

@@ -23,6 +23,7 @@ from yunnao.modules.sensing.history.contracts import (
     Aggregate,
     Answer,
     Engine,
+    Grid,
     GroupAnswer,
     Grouping,
     GroupQuestion,
@@ -39,6 +40,8 @@ QUERIES = load_queries("yunnao.modules.sensing.history")
 series_max = 20
 rows_max = 2_000_000
 """Readings of a question without buckets."""
+columns_rows_max = 20_000_000
+"""Readings that are taken as columns at once, about 500 MB."""
 points_max = 10_000
 hot_rows_max = 5_000_000
 """Hot readings that one question takes into memory, about 150 MB."""
@@ -153,6 +156,26 @@ class History:
         edges = np.array([to_us(start), to_us(until)], np.int64)
         found = await self._aggregated(tx, series, np.zeros_like(series), (start, until), edges, ["count"])
         return int(found["count"].sum())
+
+    async def columns(self, tx: Transaction, series: Int32, start: datetime, until: datetime) -> pa.Table:
+        """Readings of numbered `series` (ascending, not none) in the lake's schema, in order of series and
+        time. Raises TooLarge `history_too_large`, `hot_too_large`."""
+        sources = await self._sources(tx, series.tolist(), start, until)
+        found = await self._run(lambda: self._engine.readings(sources, series.tolist(), columns_rows_max + 1))
+        if found.num_rows > columns_rows_max:
+            raise TooLarge("history_too_large", limit=columns_rows_max)
+        return found
+
+    async def steps(
+        self, tx: Transaction, series: Int32, start: datetime, until: datetime, step_us: int
+    ) -> pa.Table:
+        """Means of numbered `series` (not none) over equal steps from `start` on, where there are
+        readings: columns series, step and mean. Raises TooLarge `hot_too_large`."""
+        sources = await self._sources(tx, series.tolist(), start, until)
+        grid = Grid(to_us(start), step_us)
+        found = await self._run(lambda: self._engine.aggregate(sources, series, series, grid, ends=False))
+        mean = pc.divide(found["sum"], pc.cast(found["n"], pa.float64()))
+        return pa.table({"series": found["group"], "step": found["bucket"], "mean": mean})
 
     async def _as_read(self, tx: Transaction, question: Question, series: list[Series]) -> Answer:
         if question.points is not None:

@@ -21,10 +21,10 @@ from yunnao.modules.sensing.alarms import NOTHING, Clearing, Opening, State, Sta
 from yunnao.modules.sensing.domain.times import UNKNOWN_US, from_us, to_us
 from yunnao.modules.sensing.registry import InstalledRule, active_rules
 from yunnao.modules.sensing.scheduled.domain import forecasting, foretelling
-from yunnao.modules.sensing.scheduled.domain.columns import Need, Readings, Relations, Scores, Sites, steps
+from yunnao.modules.sensing.scheduled.domain.columns import Need, Readings, Relations, Scores, Sites
 from yunnao.modules.sensing.scheduled.domain.operators import needs, score
 from yunnao.modules.sensing.scheduled.domain.stepping import step
-from yunnao.modules.sensing.scheduled.past import HotPast, Past
+from yunnao.modules.sensing.scheduled.past import Past
 from yunnao.modules.twin.facade import Twin
 
 QUERIES = load_queries("yunnao.modules.sensing.scheduled", "scheduled.sql")
@@ -57,14 +57,12 @@ class _Due:
 class Scheduled:
     """What others may ask; every method runs in the caller's transaction. `zone` is the city's."""
 
-    def __init__(
-        self, clock: Clock, twin: Twin, zone: ZoneInfo, defaults: AlarmDefaults, past: Past | None = None
-    ) -> None:
+    def __init__(self, clock: Clock, twin: Twin, zone: ZoneInfo, defaults: AlarmDefaults, past: Past) -> None:
         self._clock = clock
         self._twin = twin
         self._zone = zone
         self._teller = Teller(clock, twin, zone, defaults)
-        self._past = past or HotPast()
+        self._past = past
         self._done: dict[int, int] = {}
         self._models: dict[int, tuple[int, bytes, forecasting.Model]] = {}
 
@@ -166,15 +164,17 @@ class Scheduled:
         known = self._models.get(number)
         if known is None or known[:2] != (day_us, sites.series.tobytes()):
             start_us = day_us - spec.history_days * forecasting.DAY_US
-            history = await self._past.read(tx, sites.series, from_us(start_us), from_us(day_us))
-            grid = forecasting.Grid(start_us, spec.step_s * 1_000_000, self._offset_us(at_us))
-            model = await asyncio.to_thread(foretelling.fitted, spec, sites, history, grid)
+            step_us = spec.step_s * 1_000_000
+            grid = forecasting.Grid(start_us, step_us, self._offset_us(at_us))
+            count = (day_us - start_us) // step_us
+            values = await self._past.steps(tx, sites.series, start_us, step_us, count)
+            model = await asyncio.to_thread(forecasting.fit, values, grid, spec.ahead, spec.share)
             known = day_us, sites.series.tobytes(), model
             self._models[number] = known
         start_us = foretelling.recent_start(spec, at_us)
-        recent = await self._past.read(tx, sites.series, from_us(start_us), from_us(at_us))
-        matrix = steps(sites, recent, start_us, spec.step_s * 1_000_000, foretelling.recent_steps(spec))
-        return foretelling.outside(spec, sites, known[2], matrix, at_us)
+        count = foretelling.recent_steps(spec)
+        recent = await self._past.steps(tx, sites.series, start_us, spec.step_s * 1_000_000, count)
+        return foretelling.outside(spec, sites, known[2], recent, at_us)
 
     def _offset_us(self, at_us: int) -> int:
         offset = from_us(at_us).astimezone(self._zone).utcoffset() or timedelta()

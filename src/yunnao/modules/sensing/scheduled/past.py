@@ -5,50 +5,62 @@ from datetime import datetime
 from typing import Protocol
 
 import numpy as np
+import pyarrow as pa
 
 from yunnao.infra.postgres import Transaction
-from yunnao.modules.sensing.lake import hot
-from yunnao.modules.sensing.scheduled.domain.columns import Int32, Readings
+from yunnao.modules.sensing.domain.times import from_us
+from yunnao.modules.sensing.history.history import History
+from yunnao.modules.sensing.scheduled.domain.columns import Floats, Int32, Readings
 
-TABLES = ("reading", "reading_run")
-series_at_once_max = 50_000
-"""Series asked for in one statement."""
+series_at_once_max = 20_000
+"""Series of one question to the history."""
 
 
 class Past(Protocol):
-    """Numeric readings of a stretch of time."""
+    """Numeric readings of `series` (n, ascending) over a stretch of time."""
 
     async def read(self, tx: Transaction, series: Int32, start: datetime, until: datetime) -> Readings:
-        """Readings of `series` (ascending) with start <= time < until, in order of series and time."""
+        """Those of start <= time < until, in order of series and time."""
+        ...
+
+    async def steps(self, tx: Transaction, series: Int32, start_us: int, step_us: int, count: int) -> Floats:
+        """Means (n, count) over equal steps from `start_us` on, NaN where there is no reading."""
         ...
 
 
-class HotPast:
-    """The port on the hot readings in PostgreSQL."""
+class WholePast:
+    """The port on hot and sealed readings together."""
+
+    def __init__(self, history: History) -> None:
+        self._history = history
 
     async def read(self, tx: Transaction, series: Int32, start: datetime, until: datetime) -> Readings:
-        parts: list[Readings] = []
-        for first in range(0, len(series), series_at_once_max):
-            asked = series[first : first + series_at_once_max].tolist()
-            table = await hot.read(tx, TABLES, asked, start=start, until=until)
-            value = table.column("value").to_numpy()
-            numeric = np.isfinite(value)
-            parts.append(
-                Readings(
-                    table.column("series").to_numpy()[numeric],
-                    table.column("time").cast("int64").to_numpy()[numeric],
-                    value[numeric],
-                )
-            )
-        return joined(parts)
+        tables = [await self._history.columns(tx, part, start, until) for part in _parts(series)]
+        return _readings(tables)
+
+    async def steps(self, tx: Transaction, series: Int32, start_us: int, step_us: int, count: int) -> Floats:
+        means = np.full((len(series), count), np.nan)
+        until = from_us(start_us + count * step_us)
+        for part in _parts(series):
+            table = await self._history.steps(tx, part, from_us(start_us), until, step_us)
+            row = np.searchsorted(series, table.column("series").to_numpy())
+            means[row, table.column("step").to_numpy()] = table.column("mean").to_numpy()
+        return means
 
 
-def joined(parts: Sequence[Readings]) -> Readings:
-    """All parts in order of series and time."""
-    if not parts:
+def _parts(series: Int32) -> list[Int32]:
+    return [series[i : i + series_at_once_max] for i in range(0, len(series), series_at_once_max)]
+
+
+def _readings(tables: Sequence[pa.Table]) -> Readings:
+    """Those that are numbers; parts are in order of series already."""
+    if not tables:
         return Readings(np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0))
-    series = np.concatenate([part.series for part in parts])
-    time_us = np.concatenate([part.time_us for part in parts])
-    value = np.concatenate([part.value for part in parts])
-    order = np.lexsort((time_us, series))
-    return Readings(series[order], time_us[order], value[order])
+    table = pa.concat_tables(tables)
+    value = table.column("value").to_numpy()
+    numeric = np.isfinite(value)
+    return Readings(
+        table.column("series").to_numpy()[numeric],
+        table.column("time").cast("int64").to_numpy()[numeric],
+        value[numeric],
+    )

@@ -12,7 +12,7 @@ from yunnao.kernel.packs.scheduled_rules import ForecastRule, ScheduledRule
 from yunnao.modules.sensing.domain.times import UNKNOWN_US, from_us, to_us
 from yunnao.modules.sensing.scheduled.domain import foretelling
 from yunnao.modules.sensing.scheduled.domain.columns import Need, Readings, Relations, Scores, Sites, steps
-from yunnao.modules.sensing.scheduled.domain.forecasting import DAY_US, Grid, Model
+from yunnao.modules.sensing.scheduled.domain.forecasting import DAY_US, Grid, Model, fit
 from yunnao.modules.sensing.scheduled.domain.operators import needs, score
 from yunnao.modules.sensing.scheduled.domain.stepping import step
 
@@ -98,7 +98,8 @@ def _scores(
     if day_us not in models:
         start_us = day_us - rule.history_days * DAY_US
         grid = Grid(start_us, step_us, offset_us)
-        models[day_us] = foretelling.fitted(rule, sites, readings.between(start_us, day_us), grid)
+        values = steps(sites, readings, start_us, step_us, (day_us - start_us) // step_us)
+        models[day_us] = fit(values, grid, rule.ahead, rule.share)
     start_us = foretelling.recent_start(rule, at_us)
     recent = steps(sites, readings, start_us, step_us, foretelling.recent_steps(rule))
     return foretelling.outside(rule, sites, models[day_us], recent, at_us)

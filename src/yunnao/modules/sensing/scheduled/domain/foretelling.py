@@ -28,13 +28,6 @@ def recent_start(rule: ForecastRule, at_us: int) -> int:
     return at_us // step_us * step_us - recent_steps(rule) * step_us
 
 
-def fitted(rule: ForecastRule, sites: Sites, history: Readings, grid: Grid) -> Model:
-    """A model of every site, from `history_days` of readings."""
-    days = rule.history_days * DAY_US // grid.step_us
-    values = steps(sites, history, grid.start_us, grid.step_us, days)
-    return fit(values, grid, rule.ahead, rule.share)
-
-
 def outside(rule: ForecastRule, sites: Sites, model: Model, recent: Floats, at_us: int) -> Scores:
     """How far each site's newest step (last column of `recent`) is outside its interval, in half widths."""
     step_us = rule.step_s * 1_000_000
