@@ -19,8 +19,9 @@ ACTIONS = sorted(
     re.findall(r'"([a-z0-9]+:[a-z_]+)"', FOLDER.joinpath("policies.cedarschema").read_text(encoding="utf-8"))
 )
 PUBLIC = {"case:report", "photo:create"}
-OPEN = {"overview:read", "alarm:list", "device:list", "device:read", "entity:read", "layer:read"}
 SHARING = {"catalogue:read", "share:read"}
+RULES_SEEN = {"rule:list", "maintenance:list"}
+OPEN = RULES_SEEN | {"overview:read", "alarm:list", "device:list", "device:read", "entity:read", "layer:read"}
 PERSON = PUBLIC | {"token:manage"}
 OWN_DEPARTMENT = {
     "case:list", "case:read", "case:read_reporter", "case:accept", "case:return", "case:finish", "photo:read",
@@ -36,7 +37,7 @@ ANYWHERE = {
     | SHARING
     | {
         "events:subscribe", "alarm:acknowledge", "alarm:assign", "alarm:close", "alarm:comment",
-        "alarm:suppress", "case:list", "case:read", "case:read_reporter",
+        "alarm:suppress", "maintenance:edit", "case:list", "case:read", "case:read_reporter",
         "case:create", "case:assign", "case:reassign", "case:pass", "case:rework", "case:reject",
         "case:close", "photo:read", "open311:create",
     },
@@ -48,12 +49,13 @@ ANYWHERE = {
     | SHARING
     | {
         "sensing:ingest", "device:register", "device:manage", "credential:manage", "quarantine:read",
-        "quarantine:decide",
+        "quarantine:decide", "rule:edit", "rule:dry_run", "maintenance:edit",
     },
     "administrator": PERSON
     | SHARING
+    | RULES_SEEN
     | {
-        "share:decide", "share:subscribe",
+        "share:decide", "share:subscribe", "rule:edit", "rule:dry_run",
         "overview:read", "account:list", "account:manage", "audit:read", "deadletter:read",
         "deadletter:replay", "quarantine:read", "credential:manage",
     },

@@ -36,6 +36,7 @@ from yunnao.modules.sensing.lanes import ensure_consumers
 from yunnao.modules.sensing.latest import PostgresLatestValues
 from yunnao.modules.sensing.live.owner import LiveOwner
 from yunnao.modules.sensing.live.table import LiveTable
+from yunnao.modules.sensing.rules.facade import Rules
 from yunnao.modules.sensing.scheduled.facade import Scheduled
 from yunnao.modules.sensing.scheduled.past import WholePast
 from yunnao.modules.sensing.sensorthings.facade import SensorThings
@@ -88,6 +89,7 @@ class Platform:
     history: History
     batches: BatchDoor
     sharing: Sharing
+    rules: Rules
 
 
 def ensure_servers(
@@ -182,9 +184,10 @@ def assemble(
         identifiers=Identifiers(twin, city.manifest.prefix),
         access=Access(clock, identity, twin, sensing),
         lake=lake,
-        history=history,
         batches=BatchDoor(clock, nervous),
         sharing=Sharing(clock, database, nervous, identity, settings.webhook_networks),
+        history=history,
+        rules=Rules(clock, twin, history, zone, calendar.is_workday, city.manifest.alarms),
     )
 
 

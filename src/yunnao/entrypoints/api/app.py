@@ -28,6 +28,7 @@ from yunnao.modules.sensing.batches import http as batches_http
 from yunnao.modules.sensing.history import http as history_http
 from yunnao.modules.sensing.identifiers import http as identifiers_http
 from yunnao.modules.sensing.live import http as live_http
+from yunnao.modules.sensing.rules import http as rules_http
 from yunnao.modules.sensing.scheduled import http as scheduled_http
 from yunnao.modules.sensing.sensorthings import http as sensorthings_http
 from yunnao.modules.sensing.sharing import http as sharing_http
@@ -64,6 +65,7 @@ def build(platform: Platform, live: Live) -> FastAPI:
         access_http.router(platform.access, platform.identity),
         history_http.router(platform.history, platform.identity),
         sharing_http.router(platform.sharing),
+        rules_http.router(platform.rules, platform.identity),
         cases_http.router(platform.cases, platform.identity),
         events.router(live, platform.identity),
     ):

@@ -18,7 +18,7 @@ from yunnao.kernel.time import Clock
 from yunnao.modules.sensing import store
 from yunnao.modules.sensing.access.provisioning import params_of, provision
 from yunnao.modules.sensing.access.tables import Known, table_of
-from yunnao.modules.sensing.alarms import Clearing, Teller
+from yunnao.modules.sensing.alarms import Teller
 from yunnao.modules.sensing.contracts import (
     Device,
     DeviceDraft,
@@ -39,11 +39,11 @@ from yunnao.modules.sensing.live.listing import devices_among
 from yunnao.modules.sensing.live.places import NONE, Places
 from yunnao.modules.sensing.live.questions import Live
 from yunnao.modules.sensing.live.table import LiveTable
-from yunnao.modules.sensing.registry import InstalledRule
 from yunnao.modules.sensing.rules import silence
 from yunnao.modules.sensing.rules.domain.dry_run import dry_run
 from yunnao.modules.sensing.rules.domain.schedules import NATIONAL_TIME, CityTime
 from yunnao.modules.sensing.rules.judging import Judge
+from yunnao.modules.sensing.rules.retiring import retire
 from yunnao.modules.twin.facade import Twin
 
 __all__ = ["Sensing", "dry_run", "encode"]
@@ -92,7 +92,7 @@ class Sensing:
             raise Conflict("product_taken", product=foreign["product"], scene=foreign["scene"])
         await store.save_products(tx, scene, pack.products)
         await store.extend_devices(tx, list(pack.products), await store.bump(tx))
-        await self._retire(tx, await store.save_rules(tx, scene, pack.rules))
+        await retire(tx, self._teller, self._clock.now(), await store.save_rules(tx, scene, pack.rules))
         if demo:
             await self.register_devices(tx, [_synthetic(device) for device in pack.devices])
 
@@ -206,18 +206,6 @@ class Sensing:
         await store.prune_counts(tx, self._clock.now() - counts_kept)
 
     # --- parts ---
-
-    async def _retire(self, tx: Transaction, retired: list[InstalledRule]) -> None:
-        if not retired:
-            return
-        rules = {rule.number: rule for rule in retired}
-        now = self._clock.now()
-        clearings = [
-            Clearing(row["id"], rules[row["rule"]], row["device"], now)
-            for row in await store.alarms_of_rules(tx, list(rules))
-        ]
-        await self._teller.tell(tx, [], clearings)
-        await store.forget_states(tx, list(rules))
 
     async def _devices(self, tx: Transaction, rows: list[Row]) -> list[Device]:
         numbers = [row["number"] for row in rows]

@@ -146,6 +146,15 @@ class History:
         ]
         return Readings(metric, series.metric.unit_label, points)
 
+    async def rows(
+        self, tx: Transaction, series: Int32, start: datetime, until: datetime, limit: int
+    ) -> pa.Table:
+        """Readings of `series` (ascending) in order of (series, time), in the lake's schema; the newest
+        `limit` at most. Raises TooLarge `hot_too_large`."""
+        numbers = series.tolist()
+        sources = await self._sources(tx, numbers, start, until)
+        return await self._run(lambda: self._engine.readings(sources, numbers, limit))
+
     async def count(self, tx: Transaction, devices: Sequence[str], start: datetime, last: datetime) -> int:
         """Readings of these devices from `start` to `last`, both included."""
         rows = await (await tx.execute(QUERIES["series_of_devices"], {"devices": list(devices)})).fetchall()
