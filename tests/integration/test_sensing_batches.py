@@ -6,12 +6,16 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pyarrow as pa
 import pytest
-from tests.integration.sensing_support import City, city_of, until, worker_of
+from tests.integration.sensing_support import PACK, City, city_of, until, worker_of
 
 from yunnao.infra.embedded.nats import EmbeddedNats, ensure_mqtt_stream
+from yunnao.infra.gateway import Gateway
 from yunnao.infra.nats_subjects import MQTT_STREAM, intake_subject, partition_of
+from yunnao.kernel.packs.scene import ScenePack
+from yunnao.kernel.text import Text
 from yunnao.modules.sensing.batches import arrow
 from yunnao.modules.sensing.batches.door import BatchDoor
+from yunnao.modules.sensing.contracts import DeviceDraft
 from yunnao.modules.sensing.lanes import ensure_consumers
 
 START = datetime.now(UTC)
@@ -111,6 +115,62 @@ async def test_a_device_that_changes_is_renewed_and_not_forgotten(city: City) ->
     await city.take(("car-park", "P-2", {"free": 50, "t": later}))
     assert intake._registry.product("car-park") is product
     assert [data["device"] for _, data in await city.events()] == ["P-2"]
+
+
+def gathered() -> ScenePack:
+    """The city's pack, where gateways may speak for level sensors."""
+    level = PACK.products["level"]
+    decoder = level.decoder.model_copy(update={"device": "/device"})
+    return PACK.model_copy(
+        update={"products": {**PACK.products, "level": level.model_copy(update={"decoder": decoder})}}
+    )
+
+
+async def test_a_gateway_speaks_for_its_devices_each_stored_in_its_own_lane(
+    city: City, nats_server: EmbeddedNats
+) -> None:
+    devices = [f"S-{i}" for i in range(20)]
+    async with city.database.transaction() as tx:
+        await city.sensing.install(tx, gathered(), demo=False)
+        await city.sensing.register_devices(
+            tx,
+            [
+                DeviceDraft(d, "level", d.lower(), Text(zh=d, en=d), None, None, gateway="L-1")
+                for d in devices
+            ],
+        )
+    rows = [{"device": d, "level": 0.1, "note": "雨", "t": at(-2)} for d in devices]
+    columns = {"device": devices, "level": [0.2] * 20, "t": at(-1)}
+    with Gateway(nats_server.device) as gateway:
+        gateway.publish("level", "L-1", rows)
+        gateway.publish("level", "L-1", columns)
+        gateway.publish("level", "L-1", {"level": 0.3, "t": at(0)})
+        gateway.publish("level", devices[0], {"level": 0.3, "t": at(0)})
+        async with worker_of(city):
+            await until(lambda: _are(city, 62))
+    assert await city.letters() == []
+    assert (await city.rows("SELECT count(*) AS n FROM sensing.reading WHERE value_text = '雨'"))[0][
+        "n"
+    ] == 20
+
+
+async def test_a_gateway_is_refused_for_whom_it_may_not_speak_and_the_rest_is_kept(city: City) -> None:
+    async with city.database.transaction() as tx:
+        await city.sensing.install(tx, gathered(), demo=False)
+    await city.take(("level", "L-1", [{"device": d, "level": 0.1, "t": at(0)} for d in ("L-1", "L-2")]))
+    await city.take(("level", "L-1", [{"device": d, "level": 0.1, "t": at(1)} for d in ("ghost", 7)]))
+    await city.take(("level", "L-1", [{"device": "L-1", "level": v, "t": at(2)} for v in (9, 0.1)]))
+    await city.take(("level", "L-1", {"device": ["L-1"], "level": [1, 2], "t": at(3)}))
+    assert [code for code, _ in await city.letters()] == [
+        "device_of_other_gateway",
+        "device_unknown",
+        "value_out_of_range",
+        "columns_unequal",
+    ]
+
+
+def at(seconds: float) -> str:
+    return (START + timedelta(seconds=seconds)).isoformat()
 
 
 async def _are(city: City, expected: int) -> bool:

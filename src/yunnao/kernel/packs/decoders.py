@@ -16,6 +16,11 @@ class JsonDecoder(Model):
     metrics: dict[str, str] = Field(description="Metric to JSON Pointer, e.g. level_m: /level.")
     time: str | None = Field(None, description="Pointer to the time; none: the time of arrival.")
     time_format: TimeFormat = "iso8601"
+    device: str | None = Field(
+        None,
+        description="Pointer to the device, where gateways speak for many: their messages are a list of such"
+        " objects, or one object of lists. None: every device speaks for itself.",
+    )
 
 
 class SenmlDecoder(Model):

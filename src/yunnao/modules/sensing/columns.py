@@ -11,8 +11,9 @@ from yunnao.infra.postgres import Transaction
 from yunnao.modules.sensing.blocks import Block
 from yunnao.modules.sensing.contracts import Int64
 from yunnao.modules.sensing.domain.chunks import parts_of
-from yunnao.modules.sensing.domain.decoding import decode
-from yunnao.modules.sensing.domain.refusals import Refusal
+from yunnao.modules.sensing.domain.decoding import Decoded, decode, decode_spoken
+from yunnao.modules.sensing.domain.gateways import speaks_for_others
+from yunnao.modules.sensing.domain.refusals import Refusal, shown
 from yunnao.modules.sensing.registry import NO_SERIES, ProductDevices, Registry
 
 
@@ -26,12 +27,21 @@ class Documents:
     arrival_us: Int64
 
 
-async def columns_of(
-    tx: Transaction, registry: Registry, messages: Documents, skip: set[int]
-) -> tuple[list[Block], dict[int, Refusal]]:
-    """Blocks, and the first refusal of each message that breaks a rule; `skip` are refused already."""
+@dataclass(frozen=True)
+class Found:
+    """What messages say: of the devices that sent them, and of those that gateways `spoke` for."""
+
+    blocks: list[Block]
+    spoken: list[Block]
+    refusals: dict[int, Refusal]
+    """The first of each message that breaks a rule."""
+
+
+async def columns_of(tx: Transaction, registry: Registry, messages: Documents, skip: set[int]) -> Found:
+    """Blocks of `messages`; `skip` are refused already."""
     await registry.refresh(tx)
     refusals: dict[int, Refusal] = {}
+    spoken: list[Block] = []
     groups: dict[str, list[int]] = defaultdict(list)
     for index, product in enumerate(messages.products):
         if index not in skip:
@@ -49,11 +59,21 @@ async def columns_of(
             device = messages.devices[i]
             code = "device_of_other_product" if device in misplaced else "device_unknown"
             refusals[i] = Refusal(i, code, {"device": device, "product": product})
-        found, refused = _blocks_of_product(known, messages, at[rows >= 0], rows[rows >= 0])
+        at, rows = at[rows >= 0], rows[rows >= 0]
+        if getattr(known.spec.decoder, "device", None) is None:
+            found, refused = _blocks_of_product(known, messages, at, rows)
+        else:
+            many = np.array(
+                [speaks_for_others(known.spec.decoder, messages.documents[i]) for i in at.tolist()], np.bool_
+            )
+            found, refused = _blocks_of_product(known, messages, at[~many], rows[~many])
+            said, unsaid = await _blocks_of_gateways(tx, registry, product, messages, at[many], rows[many])
+            spoken += said
+            refused += unsaid
         blocks += found
         for refusal in refused:
             refusals.setdefault(refusal.index, refusal)
-    return blocks, refusals
+    return Found(blocks, spoken, refusals)
 
 
 def _blocks_of_product(
@@ -63,10 +83,41 @@ def _blocks_of_product(
     indexes = at.tolist()
     arrival_us = messages.arrival_us[at]
     decoded = decode(known.spec, [messages.documents[i] for i in indexes], arrival_us)
+    refusals = [Refusal(indexes[r.index], r.code, r.params) for r in decoded.refusals]
+    return _blocks(known, decoded, rows[decoded.message], arrival_us), refusals
+
+
+async def _blocks_of_gateways(
+    tx: Transaction, registry: Registry, product: str, messages: Documents, at: Int64, rows: Int64
+) -> tuple[list[Block], list[Refusal]]:
+    """As `_blocks_of_product`, where the devices in `rows` are gateways. A gateway speaks for the
+    devices that are registered with it, and for itself."""
+    known = registry.product(product)
+    if known is None or not len(at):
+        return [], []
+    indexes = at.tolist()
+    arrival_us = messages.arrival_us[at]
+    decoded, said = decode_spoken(known.spec, [messages.documents[i] for i in indexes], arrival_us)
+    names = [name if type(name) is str else "" for name in said]
+    device, misplaced = await registry.locate(tx, product, names)
+    speaker = known.numbers[rows[decoded.message]]
+    own = (known.gateways[device] == speaker) | (known.numbers[device] == speaker)
+    refusals = [Refusal(indexes[r.index], r.code, r.params) for r in decoded.refusals]
+    for row in np.flatnonzero((device < 0) | ~own).tolist():
+        code = "device_of_other_gateway"
+        if device[row] < 0:
+            code = "device_of_other_product" if names[row] in misplaced else "device_unknown"
+        params = {"device": shown(names[row]), "product": product}
+        refusals.append(Refusal(indexes[int(decoded.message[row])], code, params))
+    device[~own] = -1
+    return _blocks(known, decoded, device, arrival_us), refusals
+
+
+def _blocks(known: ProductDevices, decoded: Decoded, rows: Int64, arrival_us: Int64) -> list[Block]:
+    """A block for each column of `decoded`, whose rows are of the devices in `rows`, -1 for none."""
     blocks: list[Block] = []
     for column in decoded.columns:
-        said = decoded.message[column.rows]
-        device = rows[said]
+        device = rows[column.rows]
         series = known.series[column.metric][device]
         block = Block(
             product=known,
@@ -76,14 +127,12 @@ def _blocks_of_product(
             time_us=decoded.time_us[column.rows],
             value=column.value,
             text=column.text,
-            arrival_us=arrival_us[said],
+            arrival_us=arrival_us[decoded.message[column.rows]],
         )
         # A device seen between the statements of an installation may lack the newest metric.
-        blocks.append(
-            block if (series != NO_SERIES).all() else block.taken(np.flatnonzero(series != NO_SERIES))
-        )
-    refusals = [Refusal(indexes[r.index], r.code, r.params) for r in decoded.refusals]
-    return [block for block in blocks if len(block.rows)], refusals
+        good = (series != NO_SERIES) & (device >= 0)
+        blocks.append(block if good.all() else block.taken(np.flatnonzero(good)))
+    return [block for block in blocks if len(block.rows)]
 
 
 async def blocks_of_chunks(

@@ -64,8 +64,8 @@ class HttpDoor:
         )
         # The registry's columns grow while it looks devices up: one request at a time.
         async with self._one_at_a_time:
-            _, refusals = await columns_of(tx, self._registry, messages, set(rejected))
-        rejected |= {i: Rejected(i, r.code, r.params) for i, r in refusals.items()}
+            found = await columns_of(tx, self._registry, messages, set(rejected))
+        rejected |= {i: Rejected(i, r.code, r.params) for i, r in found.refusals.items()}
         await deadletters.keep(tx, [_letter(drafts[i], products[i], r) for i, r in rejected.items()])
         for refusal in rejected.values():
             READINGS_REFUSED.labels(refusal.code).inc()

@@ -76,6 +76,7 @@ class Sensing:
         self.live = Live(clock, table, Places(), Exchange(nervous, table))
         """Questions to the live table."""
         self._teller = Teller(clock, twin, zone, alarm_defaults or AlarmDefaults())
+        self._nervous = nervous
         self._door = HttpDoor(clock, nervous)
 
     # --- packs and devices ---
@@ -169,7 +170,7 @@ class Sensing:
     def intake(self) -> Intake:
         """A way into the database for one ingest worker."""
         judge = Judge(self._clock, self._teller, self._city)
-        return Intake(self._clock, self._twin, self._latest, self._table, judge)
+        return Intake(self._clock, self._twin, self._nervous, self._latest, self._table, judge)
 
     async def take_messages(self, tx: Transaction, drafts: Sequence[MessageDraft]) -> list[Rejected]:
         """Messages by HTTP; see `HttpDoor.messages`."""

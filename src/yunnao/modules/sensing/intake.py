@@ -14,6 +14,7 @@ import structlog
 from yunnao.infra import deadletters
 from yunnao.infra.deadletters import DeadLetter
 from yunnao.infra.nats_subjects import COLUMNS_SUBJECTS, intake_subject, read_subject
+from yunnao.infra.nervous import Nervous
 from yunnao.infra.postgres import Database, Transaction, load_queries
 from yunnao.kernel.errors import InvalidInput
 from yunnao.kernel.time import Clock
@@ -23,6 +24,7 @@ from yunnao.modules.sensing.contracts import Int64, LatestValues, Newest
 from yunnao.modules.sensing.domain.decoding import parse
 from yunnao.modules.sensing.domain.refusals import Refusal
 from yunnao.modules.sensing.domain.times import from_us
+from yunnao.modules.sensing.homeward import Outgoing, homeward
 from yunnao.modules.sensing.lanes import LaneHold
 from yunnao.modules.sensing.live.store import keep_texts
 from yunnao.modules.sensing.live.table import LiveTable
@@ -104,15 +106,24 @@ class Decoded:
 
     blocks: list[Block]
     letters: list[DeadLetter]
+    away: list[Outgoing]
+    """To the lanes of devices that a gateway of this lane spoke for."""
 
 
 class Intake:
     """The way of readings into the city, apart from the broker that brings them."""
 
     def __init__(
-        self, clock: Clock, twin: Twin, latest: LatestValues, table: LiveTable, judge: Judge
+        self,
+        clock: Clock,
+        twin: Twin,
+        nervous: Nervous,
+        latest: LatestValues,
+        table: LiveTable,
+        judge: Judge,
     ) -> None:
         self._clock = clock
+        self._nervous = nervous
         self._twin = twin
         self._latest = latest
         self._table = table
@@ -152,11 +163,13 @@ class Intake:
     ) -> Stored:
         """Where a partition is missing, the transaction ends empty, and another begins when it is there."""
         async with database.transaction() as tx:
-            decoded = await self._decode(tx, messages)
+            decoded = await self._decode(tx, hold.lane, messages)
             await self._judge.refresh(tx)
             missing = self.partitions.missing([block.time_us for block in decoded.blocks])
         if missing:
             await self.partitions.ensure(database, missing)
+        # Before the commit, after which the gateways' messages do not come again.
+        await self._nervous.publish_stored(decoded.away)
         sequence, arrived_us = int(messages.sequences.max()), int(messages.arrival_us.max())
         blocks = distinct(decoded.blocks)
         newest = newest_of(blocks)
@@ -176,10 +189,10 @@ class Intake:
 
     async def _show_again(self, database: Database, hold: LaneHold, messages: Messages) -> None:
         async with database.transaction() as tx:
-            decoded = await self._decode(tx, messages)
+            decoded = await self._decode(tx, hold.lane, messages)
         self._table.apply(hold.lane, hold.batch, newest_of(distinct(decoded.blocks)))
 
-    async def _decode(self, tx: Transaction, messages: Messages) -> Decoded:
+    async def _decode(self, tx: Transaction, lane: int, messages: Messages) -> Decoded:
         """Columns of `messages`; writes nothing."""
         columnar = np.array([subject in COLUMNS_SUBJECTS for subject in messages.subjects], np.bool_)
         chunks = messages.taken(np.flatnonzero(columnar)) if columnar.any() else messages.part(slice(0))
@@ -187,10 +200,12 @@ class Intake:
         documents, refusals = _documents(plain)
         # The registry's columns grow while it looks devices up: one lane at a time.
         async with self._one_at_a_time:
-            blocks, refused = await columns_of(tx, self._registry, documents, set(refusals))
-            blocks += await blocks_of_chunks(tx, self._registry, chunks.payloads, chunks.arrival_us)
-        refusals |= refused
-        return Decoded(blocks, [plain.letter(refusals[index]) for index in sorted(refusals)])
+            found = await columns_of(tx, self._registry, documents, set(refusals))
+            columns = await blocks_of_chunks(tx, self._registry, chunks.payloads, chunks.arrival_us)
+        refusals |= found.refusals
+        own, away = homeward(found.spoken, lane)
+        letters = [plain.letter(refusals[index]) for index in sorted(refusals)]
+        return Decoded(found.blocks + own + columns, letters, away)
 
     async def _store(
         self, tx: Transaction, blocks: Sequence[Block], newest: Newest, journal: Journal, *, careful: bool

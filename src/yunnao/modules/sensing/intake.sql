@@ -61,21 +61,21 @@ SELECT number, scene, rule, spec FROM sensing.rule WHERE active ORDER BY number;
 
 -- name: devices_lookup
 -- Devices with the numbers of their series, all of a batch at once.
-SELECT d.number, d.id, d.product, d.entity, d.attributes,
+SELECT d.number, d.id, d.product, d.entity, d.gateway, d.attributes,
        jsonb_object_agg(s.metric, s.series) AS series
 FROM sensing.device d JOIN sensing.series s ON s.device = d.number
 WHERE d.id = ANY(%(ids)s)
 GROUP BY d.number;
 
 -- name: devices_lookup_numbers
-SELECT d.number, d.id, d.product, d.entity, d.attributes,
+SELECT d.number, d.id, d.product, d.entity, d.gateway, d.attributes,
        jsonb_object_agg(s.metric, s.series) AS series
 FROM sensing.device d JOIN sensing.series s ON s.device = d.number
 WHERE d.number = ANY(%(numbers)s)
 GROUP BY d.number;
 
 -- name: devices_lookup_series
-SELECT d.number, d.id, d.product, d.entity, d.attributes,
+SELECT d.number, d.id, d.product, d.entity, d.gateway, d.attributes,
        jsonb_object_agg(s.metric, s.series) AS series
 FROM sensing.device d JOIN sensing.series s ON s.device = d.number
 WHERE d.number IN (SELECT device FROM sensing.series WHERE series = ANY(%(series)s))

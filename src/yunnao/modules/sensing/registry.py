@@ -42,6 +42,9 @@ class ProductDevices:
     numbers: Int32 = field(default_factory=lambda: np.zeros(0, np.int32))
     lanes: NDArray[np.int8] = field(default_factory=lambda: np.zeros(0, np.int8))
     """Of the intake, to which the device's own messages come."""
+    gateways: Int32 = field(default_factory=lambda: np.zeros(0, np.int32))
+    """Numbers of the devices that may speak for these, 0 where none may."""
+    ids: list[str] = field(default_factory=list)
     series: dict[str, Int32] = field(default_factory=dict)
     attributes: dict[str, Floats] = field(default_factory=dict)
 
@@ -57,7 +60,9 @@ class ProductDevices:
         """Appends devices that are not known yet, one concatenation a column; `name` is the product's."""
         start = len(self.rows)
         self.rows.update((row["id"], start + i) for i, row in enumerate(found))
+        self.ids.extend(row["id"] for row in found)
         self.entities.extend(row["entity"] for row in found)
+        self.gateways = np.concatenate([self.gateways, _ints([row["gateway"] or 0 for row in found])])
         self.numbers = np.concatenate([self.numbers, _ints([row["number"] for row in found])])
         lanes = np.array([partition_of(name, row["id"]) for row in found], np.int8)
         self.lanes = np.concatenate([self.lanes, lanes])
@@ -73,6 +78,7 @@ class ProductDevices:
         at = [self.rows[row["id"]] for row in found]
         for position, row in zip(at, found, strict=True):
             self.entities[position] = row["entity"]
+            self.gateways[position] = row["gateway"] or 0
         for metric in self.spec.metrics:
             self.series[metric][at] = _series(found, metric)
         for attribute in self._bounding():

@@ -23,7 +23,7 @@ from yunnao.kernel.packs.decoders import (
     is_binary,
 )
 from yunnao.kernel.packs.scene import Metric, Product
-from yunnao.modules.sensing.domain import bits, csv_lines, senml, sparkplug, times
+from yunnao.modules.sensing.domain import bits, csv_lines, gateways, senml, sparkplug, times
 from yunnao.modules.sensing.domain.payloads import bytes_of
 from yunnao.modules.sensing.domain.pointers import values_at
 from yunnao.modules.sensing.domain.refusals import Refusal, shown
@@ -123,6 +123,30 @@ def decode(product: Product, documents: Sequence[Any], arrival_us: Int64 | None)
         rows = _line_rows(product, decoder, documents, arrival_us, readable=readable, refusals=refusals)
     else:
         rows = _rows(product, decoder, documents, arrival_us, readable=readable, refusals=refusals)
+    return _decoded(product, rows, refusals)
+
+
+def decode_spoken(product: Product, documents: Sequence[Any], arrival_us: Int64) -> tuple[Decoded, list[Any]]:
+    """Columns of gateways' messages, a row for each device that they speak for, and those devices."""
+    decoder = product.decoder
+    assert isinstance(decoder, JsonDecoder)  # others speak for themselves
+    found, refusals = gateways.spoken(decoder, documents)
+    told: list[Refusal] = []
+    time_us, timely = _times(
+        product,
+        decoder.time_format,
+        found.time,
+        arrival_us[found.message],
+        readable=np.ones(len(found.message), np.bool_),
+        refusals=told,
+    )
+    refusals.extend(Refusal(int(found.message[r.index]), r.code, r.params) for r in told)
+    rows = _Rows(found.message, time_us, timely, found.metrics)
+    return _decoded(product, rows, refusals), found.device
+
+
+def _decoded(product: Product, rows: _Rows, refusals: list[Refusal]) -> Decoded:
+    """Checks the values of `rows`; `refusals` are those known so far, by message."""
     columns: list[MetricColumn] = []
     wrong: list[Refusal] = []
     touched = np.zeros(len(rows.message), np.bool_)
@@ -133,7 +157,7 @@ def decode(product: Product, documents: Sequence[Any], arrival_us: Int64 | None)
         if len(column.rows):
             columns.append(column)
     wrong.extend(
-        Refusal(int(index), "payload_without_metrics", {"expected": ", ".join(decoder.metrics)})
+        Refusal(int(index), "payload_without_metrics", {"expected": ", ".join(product.decoder.metrics)})
         for index in np.flatnonzero(rows.usable & ~touched)
     )
     refusals.extend(Refusal(int(rows.message[r.index]), r.code, r.params) for r in wrong)
