@@ -39,7 +39,7 @@ ANYWHERE = {
         "events:subscribe", "alarm:acknowledge", "alarm:assign", "alarm:close", "alarm:comment",
         "alarm:suppress", "maintenance:edit", "case:list", "case:read", "case:read_reporter",
         "case:create", "case:assign", "case:reassign", "case:pass", "case:rework", "case:reject",
-        "case:close", "photo:read", "open311:create",
+        "case:close", "photo:read", "open311:create", "edge:list",
     },
     "department_staff": PERSON | OPEN | SHARING | {"alarm:comment", "events:subscribe", "case:create"},
     "field_worker": PERSON | OPEN | SHARING | {"alarm:comment", "events:subscribe", "case:create"},
@@ -49,7 +49,7 @@ ANYWHERE = {
     | SHARING
     | {
         "sensing:ingest", "device:register", "device:manage", "credential:manage", "quarantine:read",
-        "quarantine:decide", "rule:edit", "rule:dry_run", "maintenance:edit",
+        "quarantine:decide", "rule:edit", "rule:dry_run", "maintenance:edit", "edge:list", "edge:pin",
     },
     "administrator": PERSON
     | SHARING
@@ -57,7 +57,7 @@ ANYWHERE = {
     | {
         "share:decide", "share:subscribe", "rule:edit", "rule:dry_run",
         "overview:read", "account:list", "account:manage", "audit:read", "deadletter:read",
-        "deadletter:replay", "quarantine:read", "credential:manage",
+        "deadletter:replay", "quarantine:read", "credential:manage", "edge:list",
     },
 }  # fmt: skip
 

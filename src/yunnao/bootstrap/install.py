@@ -9,6 +9,7 @@ from pathlib import Path
 
 from yunnao.bootstrap.wiring import Platform, assemble, ensure_servers
 from yunnao.infra import packs
+from yunnao.infra.embedded.nats_config import Leaf
 from yunnao.infra.embedded.processes import Progress, silent
 from yunnao.infra.migrations import migrate
 from yunnao.infra.postgres import Database, Transaction
@@ -34,7 +35,11 @@ async def prepare(settings: Settings, tell: Progress = silent) -> InstallReport:
     """From nothing to a city that can serve: servers, structure, packs, demo accounts."""
     tell("up_servers")
     servers = await asyncio.to_thread(
-        ensure_servers, settings, tell, device_shared=settings.shared_device_account
+        ensure_servers,
+        settings,
+        tell,
+        device_shared=settings.shared_device_account,
+        leaf=Leaf(listen_port=settings.edge_port),
     )
     ran = await migrate(servers.database_url)
     if ran:

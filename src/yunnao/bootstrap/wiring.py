@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from yunnao.infra import packs
 from yunnao.infra.clock import SystemClock
 from yunnao.infra.embedded.nats import MqttAddress, ensure_mqtt_stream, ensure_nats, stop_nats
+from yunnao.infra.embedded.nats_config import Leaf
 from yunnao.infra.embedded.postgres import ensure_postgres, stop_postgres
 from yunnao.infra.embedded.processes import Progress, silent
 from yunnao.infra.files import FileStore
@@ -27,6 +28,7 @@ from yunnao.modules.identity.facade import Identity, Policies
 from yunnao.modules.sensing.access.service import Access
 from yunnao.modules.sensing.alarming.facade import Alarms
 from yunnao.modules.sensing.batches.door import BatchDoor
+from yunnao.modules.sensing.edge.centre import EdgeCentre
 from yunnao.modules.sensing.facade import Sensing
 from yunnao.modules.sensing.history.duck_engine import DuckEngine
 from yunnao.modules.sensing.history.history import History
@@ -82,6 +84,7 @@ class Platform:
     alarms: Alarms
     scheduled: Scheduled
     cases: Cases
+    edges: EdgeCentre
     sensorthings: SensorThings
     access: Access
     identifiers: Identifiers
@@ -93,11 +96,16 @@ class Platform:
 
 
 def ensure_servers(
-    settings: Settings, tell: Progress = silent, *, device_shared: bool | None = None
+    settings: Settings,
+    tell: Progress = silent,
+    *,
+    device_shared: bool | None = None,
+    leaf: Leaf | None = None,
 ) -> Servers:
     """The servers of the settings; the embedded ones are started unless they run.
 
-    `device_shared`: whether devices may share an account; None: as it was.
+    `device_shared`: whether devices may share an account, `leaf`: whether edge sites may connect; None:
+    as it was.
     """
     database_url = settings.database_url or ensure_postgres(settings.home, on_progress=tell).url
     if settings.nats_url:
@@ -115,7 +123,11 @@ def ensure_servers(
             system_url=settings.nats_system_url,
         )
     nats = ensure_nats(
-        settings.home, mqtt_port=settings.mqtt_port, device_shared=device_shared, on_progress=tell
+        settings.home,
+        mqtt_port=settings.mqtt_port,
+        device_shared=device_shared,
+        leaf=leaf,
+        on_progress=tell,
     )
     return Servers(
         database_url,
@@ -180,6 +192,7 @@ def assemble(
         alarms=alarms,
         scheduled=Scheduled(clock, twin, zone, city.manifest.alarms, WholePast(history)),
         cases=cases,
+        edges=EdgeCentre(clock),
         sensorthings=SensorThings(clock, LiveNewest(table), sensing, twin),
         identifiers=Identifiers(twin, city.manifest.prefix),
         access=Access(clock, identity, twin, sensing),

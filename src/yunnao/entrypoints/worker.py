@@ -10,6 +10,7 @@ from yunnao.bootstrap import Platform, consumers, gate, timers
 from yunnao.infra.consumers import ConsumerRunner
 from yunnao.infra.jobs import CONCURRENCY_MAX, jobs_app
 from yunnao.infra.relay import Relay
+from yunnao.modules.sensing.edge.receiving import EdgeReceiver
 from yunnao.modules.sensing.lake.keeper import LakeKeeper
 
 JOBS_RETRY_S = 1.0
@@ -28,6 +29,8 @@ async def run(platform: Platform, stop: asyncio.Event) -> None:
         group.create_task(_run_jobs(platform, stop))
         if (answering := gate(platform)) is not None:
             group.create_task(answering.run(stop))
+        receiver = EdgeReceiver(platform.nervous, platform.database, platform.edges)
+        group.create_task(receiver.run(stop))
 
 
 async def _run_jobs(platform: Platform, stop: asyncio.Event) -> None:

@@ -17,8 +17,9 @@ PARTITIONS = 4
 MQTT_STREAM = "$MQTT_msgs"
 DEVICE_PUBLISHES = ("yunnao.v1.>", "yunnao.acks.>")
 """What the user `device` may publish: readings, and answers to commands."""
-DEVICE_SUBSCRIBES = ("yunnao.commands.>",)
-"""What the user `device` may subscribe to: commands, which only the platform publishes."""
+DEVICE_SUBSCRIBES = ("yunnao.commands.>", "yunnao.alarms.>")
+"""What the user `device` may subscribe to: commands, and at an edge site its alarms; both are published
+by the platform only."""
 DELIVERY_SUBJECTS = "$MQTT.sub.>"
 """Where the server's MQTT gateway gives a client its own QoS 1 messages; whoever may subscribe at
 QoS 1 needs it. No MQTT client can name it: topics that begin with a dollar sign are the server's."""
@@ -39,6 +40,10 @@ ACKS_FILTER = "$MQTT.msgs.yunnao.acks.>"
 COLUMNS_SUBJECTS = tuple(f"{STORED_PREFIX}yunnao.p.{partition}.columns" for partition in range(PARTITIONS))
 """By partition: readings of its devices in columns, that the platform itself has read and checked."""
 FNV_OFFSET, FNV_PRIME = 0x811C9DC5, 0x01000193
+EDGE_PREFIX = "yunnao.edge."
+EDGE_UP_SUBJECTS = "yunnao.edge.*.up.>"
+"""What edge sites hand up; the centre's stream `EDGE` keeps it until it is in the intake."""
+EDGE_ASK_SUBJECTS = "yunnao.edge.*.ask"
 
 topic_level_chars_max = 128
 
@@ -130,6 +135,50 @@ def shared_topic(subscription: str) -> str:
 def shared_subject(subscription: str) -> str:
     """The subject to publish a subscription's readings to in JetStream."""
     return f"{STORED_PREFIX}yunnao.shared.{_token(subscription)}"
+
+
+def local_alarm_subject(product: str, device: str) -> str:
+    """Where an edge site tells of a device's alarms; by MQTT `yunnao/alarms/{product}/{device}`."""
+    return f"yunnao.alarms.{_token(product)}.{_token(device)}"
+
+
+def edge_user(edge: str) -> str:
+    """As whom an edge site connects to the centre."""
+    return f"edge-{edge}"
+
+
+def edge_publishes(edge: str) -> tuple[str, ...]:
+    """All that an edge site may publish at the centre."""
+    return (f"{EDGE_PREFIX}{edge}.up.>", edge_ask_subject(edge))
+
+
+def edge_ask_subject(edge: str) -> str:
+    """Where an edge site tells how it is and asks for what it should know."""
+    return f"{EDGE_PREFIX}{edge}.ask"
+
+
+def edge_up_subject(edge: str, product: str, device: str) -> str:
+    """The subject under which an edge site hands a device's message to the centre."""
+    return f"{EDGE_PREFIX}{edge}.up.{_token(product)}.{_token(device)}"
+
+
+def read_edge_subject(subject: str) -> tuple[str, str, str]:
+    """Edge site, product and device of a message handed up; raises InvalidInput `topic_level_invalid`."""
+    parts = subject.removeprefix(EDGE_PREFIX).split(".")
+    if len(parts) != 4 or parts[1] != "up":
+        raise InvalidInput("topic_level_invalid", name=subject[:topic_level_chars_max])
+    return parts[0], parts[2].replace("//", "."), parts[3].replace("//", ".")
+
+
+def read_device_subject(subject: str) -> tuple[str, str]:
+    """Product and device of a message in a stream that does not partition: an edge site's.
+
+    Raises InvalidInput `topic_level_invalid` for any other subject.
+    """
+    parts = subject.removeprefix(STORED_PREFIX).split(".")
+    if len(parts) != 4 or parts[:2] != ["yunnao", "v1"]:
+        raise InvalidInput("topic_level_invalid", name=subject[:topic_level_chars_max])
+    return parts[2].replace("//", "."), parts[3].replace("//", ".")
 
 
 def read_subject(subject: str) -> IntakeSubject:

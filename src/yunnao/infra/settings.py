@@ -42,6 +42,7 @@ class Settings:
     shared_device_account: bool = field(metadata=_read("YUNNAO_SHARED_DEVICE_ACCOUNT", "<YUNNAO_DEMO>"))
     nats_issuer_seed: str | None = field(metadata=_read("YUNNAO_NATS_ISSUER_SEED", ""))
     nats_system_url: str | None = field(metadata=_read("YUNNAO_NATS_SYSTEM_URL", ""))
+    edge_port: int | None = field(metadata=_read("YUNNAO_EDGE_PORT", ""))
     city: str = field(metadata=_read("YUNNAO_CITY", "qingdao"))
     scenes: tuple[str, ...] = field(metadata=_read("YUNNAO_SCENES", "scenes/*"))
     bridges: Path | None = field(metadata=_read("YUNNAO_BRIDGES", ""))
@@ -74,6 +75,7 @@ class Settings:
             ),
             nats_issuer_seed=environ.get("YUNNAO_NATS_ISSUER_SEED") or None,
             nats_system_url=environ.get("YUNNAO_NATS_SYSTEM_URL") or None,
+            edge_port=_port(environ, "YUNNAO_EDGE_PORT", 0) if environ.get("YUNNAO_EDGE_PORT") else None,
             city=environ.get("YUNNAO_CITY") or "qingdao",
             scenes=tuple(scenes.replace(",", " ").split()) or _folders(root / "scenes"),
             bridges=_path(environ["YUNNAO_BRIDGES"], root, root) if environ.get("YUNNAO_BRIDGES") else None,

@@ -25,6 +25,7 @@ from yunnao.modules.sensing import http as sensing_http
 from yunnao.modules.sensing.access import http as access_http
 from yunnao.modules.sensing.alarming import http as alarms_http
 from yunnao.modules.sensing.batches import http as batches_http
+from yunnao.modules.sensing.edge import http as edge_http
 from yunnao.modules.sensing.history import http as history_http
 from yunnao.modules.sensing.identifiers import http as identifiers_http
 from yunnao.modules.sensing.live import http as live_http
@@ -66,6 +67,7 @@ def build(platform: Platform, live: Live) -> FastAPI:
         history_http.router(platform.history, platform.identity),
         sharing_http.router(platform.sharing),
         rules_http.router(platform.rules, platform.identity),
+        edge_http.router(platform.edges, platform.identity),
         cases_http.router(platform.cases, platform.identity),
         events.router(live, platform.identity),
     ):

@@ -15,6 +15,7 @@ from yunnao.entrypoints.cli import (
     device,
     dispatch,
     doctor,
+    edge,
     replay_readings,
     replay_reports,
     run,
@@ -45,6 +46,7 @@ for command in (
     audit,
     deadletter,
     device,
+    edge,
     bench,
 ):
     command.register(app)

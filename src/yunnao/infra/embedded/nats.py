@@ -13,10 +13,8 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +25,7 @@ from nats.js.api import SubjectTransform
 from nats.js.errors import NotFoundError
 from paho.mqtt.enums import CallbackAPIVersion
 
+from yunnao.infra.embedded.nats_config import Leaf, configuration, remembered_leaf
 from yunnao.infra.embedded.processes import (
     LOOPBACK,
     Progress,
@@ -43,11 +42,8 @@ from yunnao.infra.embedded.processes import (
     write_private,
     write_state,
 )
-from yunnao.infra.nats_auth import ACCOUNT, PLATFORM_USERS, new_issuer, public_key
+from yunnao.infra.nats_auth import PLATFORM_USERS, new_issuer
 from yunnao.infra.nats_subjects import (
-    DELIVERY_SUBJECTS,
-    DEVICE_PUBLISHES,
-    DEVICE_SUBSCRIBES,
     MQTT_STREAM,
     TRANSFORM_FROM,
     TRANSFORM_TO,
@@ -60,8 +56,6 @@ health_limit_s = 2.0
 mqtt_connect_limit_s = 15.0
 stream_limit_s = 15.0
 starts_max = 5
-auth_timeout_s = 10
-"""The platform may be busy, or start itself; a client that waited is not a client that was refused."""
 default_mqtt_port = 1883
 
 
@@ -108,14 +102,15 @@ def ensure_nats(
     *,
     mqtt_port: int = default_mqtt_port,
     device_shared: bool | None = None,
+    leaf: Leaf | None = None,
     on_progress: Progress = silent,
 ) -> EmbeddedNats:
     """The server of `home`, started unless it runs.
 
     `mqtt_port` is the port to try first; where another program has it, a free one is used and
     remembered. `device_shared`: whether devices may share one account; None: as it was, at first they
-    may. A running server that is configured otherwise is started anew. Raises Unavailable
-    `nats_missing` or `nats_start_failed`.
+    may. `leaf`: how it stands to other servers; None: as it was. A running server that is configured
+    otherwise is started anew. Raises Unavailable `nats_missing` or `nats_start_failed`.
     """
     home = home.resolve()
     with one_starter(home, "nats"):
@@ -123,9 +118,10 @@ def ensure_nats(
         open_folder(folder)
         credentials = _credentials(folder)
         shared = _device_shared(folder, device_shared)
+        standing = remembered_leaf(folder, leaf)
         if running := _running(folder):
             ports = _remembered(folder)
-            current = ports is not None and _is_configured(folder, ports, credentials, shared)
+            current = ports is not None and _is_configured(folder, ports, credentials, shared, standing)
             found = (
                 _server(folder, credentials, ports, running.pid, found=True) if ports and current else None
             )
@@ -137,7 +133,8 @@ def ensure_nats(
         program = find_nats_program()
         for _ in range(starts_max):
             ports = _choose_ports(folder, mqtt_port, on_progress)
-            write_private(folder / "nats.conf", _configuration(folder, ports, credentials, shared))
+            text = configuration(folder, asdict(ports), credentials, shared, standing)
+            write_private(folder / "nats.conf", text)
             pid = _spawn(program, folder)
             started = _server(folder, credentials, ports, pid, found=False)
             if _wait_for_health(started):
@@ -183,8 +180,10 @@ def find_nats_program() -> Path:
     raise Unavailable("nats_missing")
 
 
-async def ensure_mqtt_stream(js: JetStreamContext, platform: MqttAddress) -> None:
-    """Have the stream `$MQTT_msgs` there, and moving what devices send into partitions.
+async def ensure_mqtt_stream(
+    js: JetStreamContext, platform: MqttAddress, *, partitioned: bool = True
+) -> None:
+    """Have the stream `$MQTT_msgs` there, and, `partitioned`, moving what devices send into partitions.
 
     The server makes the stream when the first MQTT client of the account connects, so one does.
     Its retention is by interest: the caller creates its consumers before devices publish. Raises
@@ -196,7 +195,7 @@ async def ensure_mqtt_stream(js: JetStreamContext, platform: MqttAddress) -> Non
         await asyncio.to_thread(_connect_once, platform)
         config = (await js.stream_info(MQTT_STREAM)).config
     transform = SubjectTransform(src=TRANSFORM_FROM, dest=TRANSFORM_TO)
-    if config.subject_transform != transform:
+    if partitioned and config.subject_transform != transform:
         await js.update_stream(replace(config, subject_transform=transform))
 
 
@@ -261,38 +260,15 @@ def _choose_ports(folder: Path, wanted_mqtt: int, on_progress: Progress) -> _Por
     return ports
 
 
-def _configuration(folder: Path, ports: _Ports, credentials: dict[str, str], shared: bool) -> str:
-    template = files("yunnao.infra.embedded").joinpath("nats.conf.template").read_text(encoding="utf-8")
-    device_user = (
-        f'{{ user: "device", password: "{credentials["device"]}", allowed_connection_types: ["MQTT"],'
-        f" permissions: {{ publish: {{ allow: [{_listed(DEVICE_PUBLISHES)}] }},"
-        f" subscribe: {{ allow: [{_listed((*DEVICE_SUBSCRIBES, DELIVERY_SUBJECTS))}] }} }} }}"
-    )
-    return template.format(
-        host=LOOPBACK,
-        folder=str(folder).replace("\\", "\\\\").replace('"', '\\"'),
-        account=ACCOUNT,
-        device_user=device_user if shared else "",
-        platform_password=credentials["platform"],
-        system_password=credentials["system"],
-        issuer=public_key(credentials["issuer"]),
-        auth_users=_listed(PLATFORM_USERS),
-        auth_timeout_s=auth_timeout_s,
-        **asdict(ports),
-    )
-
-
-def _is_configured(folder: Path, ports: _Ports, credentials: dict[str, str], shared: bool) -> bool:
+def _is_configured(
+    folder: Path, ports: _Ports, credentials: dict[str, str], shared: bool, leaf: Leaf
+) -> bool:
     """Whether the configuration on disk, with which the server runs, is the one that is wanted."""
     try:
         written = (folder / "nats.conf").read_text(encoding="utf-8")
     except OSError:
         return False
-    return written == _configuration(folder, ports, credentials, shared)
-
-
-def _listed(subjects: Sequence[str]) -> str:
-    return ", ".join(f'"{subject}"' for subject in subjects)
+    return written == configuration(folder, asdict(ports), credentials, shared, leaf)
 
 
 def _spawn(program: Path, folder: Path) -> int:

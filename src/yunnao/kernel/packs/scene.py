@@ -79,6 +79,13 @@ class Metric(Model):
     )
 
 
+class EdgeThinning(Model):
+    """At an edge site, one message a window and device stands for all that the device said in it."""
+
+    every_s: int = Field(ge=1, le=900, description="Length of the window, seconds.")
+    aggregate: Literal["mean", "minimum", "maximum", "last"] = "mean"
+
+
 class Product(Model):
     """A device product: what its devices measure and how they say it."""
 
@@ -94,6 +101,9 @@ class Product(Model):
     past_max_s: int = Field(31_536_000, ge=1, description="Readings older than this are refused.")
     retention_days: int | None = Field(
         None, ge=1, description="Readings older than this many whole days are removed; none: kept for ever."
+    )
+    edge: EdgeThinning | None = Field(
+        None, description="What an edge site hands up; none: every message as it came."
     )
 
     @field_validator("decoder", mode="before")

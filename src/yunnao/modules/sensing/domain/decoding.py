@@ -17,6 +17,7 @@ from yunnao.kernel.errors import InvalidInput
 from yunnao.kernel.packs.decoders import (
     BitsDecoder,
     CsvDecoder,
+    Decoder,
     JsonDecoder,
     SenmlDecoder,
     SparkplugDecoder,
@@ -80,6 +81,16 @@ def parse(payloads: Sequence[bytes]) -> tuple[list[Any], list[Refusal]]:
         if code:
             refusals.append(Refusal(index, code, {"limit_bytes": payload_bytes_max}))
     return documents, refusals
+
+
+def documents_of(decoder: Decoder, payloads: Sequence[bytes]) -> tuple[list[Any], list[Refusal]]:
+    """What `decode` reads, of one product's payloads: parsed JSON, or the bytes as they are."""
+    if not is_binary(decoder):
+        return parse(payloads)
+    limit = {"limit_bytes": payload_bytes_max}
+    long = {i for i, payload in enumerate(payloads) if len(payload) > payload_bytes_max}
+    documents = [UNREADABLE if i in long else payload for i, payload in enumerate(payloads)]
+    return documents, [Refusal(i, "payload_too_large", limit) for i in sorted(long)]
 
 
 def _parse_one(payload: bytes) -> tuple[Any, str | None]:
