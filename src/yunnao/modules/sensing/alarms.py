@@ -101,6 +101,10 @@ class Teller:
         self._zone = zone
         self._placer = Placer(twin, defaults)
 
+    async def lock(self, tx: Transaction) -> None:
+        """Taken by `tell` where something opens; before it by who locks states that a batch writes."""
+        await self._placer.lock(tx)
+
     async def tell(
         self, tx: Transaction, openings: Sequence[Opening], clearings: Sequence[Clearing]
     ) -> dict[UUID, UUID]:
@@ -108,12 +112,12 @@ class Teller:
 
         Answers the kept id for each opening: another's, where an alarm of the same rule and device
         was there already. An alarm that is suppressed, beneath its cause or within a flood is told
-        without a case; a flood with the rule's. Rule states, where the caller locks any, are locked before.
+        without a case; a flood with the rule's.
         """
         if not openings and not clearings:
             return {}
         if openings:
-            await self._placer.lock(tx)
+            await self.lock(tx)
         things = await self._things(tx, {o.device for o in openings} | {c.device for c in clearings})
         by_number = {clearing.rule.number: clearing.rule for clearing in clearings}
         told: list[tuple[datetime, str, dict[str, Any]]] = []

@@ -1,10 +1,10 @@
 """Doors of alarms: lists with totals, one with its timeline, and what people do with them."""
 
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
+from pydantic import AwareDatetime
 
 from yunnao.infra.http import CurrentPrincipal, Tx
 from yunnao.infra.pages import Limit, encode_cursor, uuid_cursor
@@ -41,7 +41,7 @@ def _reading(routes: APIRouter, alarms: Alarms, identity: Identity) -> None:
         rule: Name = None,
         district: Name = None,
         device: Name = None,
-        since: datetime | None = None,
+        since: AwareDatetime | None = None,
         roots: Annotated[bool | None, Query(description="true: only what lies beneath nothing")] = None,
         parent: UUID | None = None,
         limit: Limit = 50,

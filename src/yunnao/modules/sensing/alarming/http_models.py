@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from yunnao.kernel.text import Text, catalogue
 from yunnao.modules.sensing.alarming.contracts import Alarm, AlarmPage, TimelineEntry
@@ -27,7 +27,7 @@ class CommentIn(BaseModel):
 class SuppressIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    until: datetime
+    until: AwareDatetime
     reason: str = Field(min_length=1, max_length=COMMENT_CHARACTERS_MAX)
 
 

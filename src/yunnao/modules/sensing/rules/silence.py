@@ -28,7 +28,8 @@ async def scan(tx: Transaction, teller: Teller, live: Live) -> int:
     for rule in await active_rules(tx):
         if isinstance(rule.spec, SilenceRule):
             openings += await _silent(tx, live, rule, rule.spec, (watch["since"], watch["until"]))
-    # States are locked before anything is told, as by whoever else judges.
+    if openings:
+        await teller.lock(tx)  # before the states, which a batch writes while it holds this lock
     before = await load_states(tx, [opening.device for opening in openings])
     kept = await teller.tell(tx, openings, [])
     after = dict(before)
