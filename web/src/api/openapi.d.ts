@@ -4,6 +4,26 @@
  */
 
 export interface paths {
+    "/api/handles/{prefix}/{suffix}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Handle
+         * @description As the proxies of Handle.Net answer; `type` and `index` choose values.
+         */
+        get: operations["handle_api_handles__prefix___suffix__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/accounts": {
         parameters: {
             query?: never;
@@ -28,8 +48,31 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List Alarms */
+        /**
+         * List Alarms
+         * @description Newest first.
+         */
         get: operations["list_alarms_api_v1_alarms_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alarms/{alarm}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Alarm
+         * @description With its whole timeline and what lies beneath it.
+         */
+        get: operations["get_alarm_api_v1_alarms__alarm__get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -49,6 +92,114 @@ export interface paths {
         put?: never;
         /** Acknowledge */
         post: operations["acknowledge_api_v1_alarms__alarm__acknowledge_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alarms/{alarm}/assign": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Assign */
+        post: operations["assign_api_v1_alarms__alarm__assign_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alarms/{alarm}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Close
+         * @description By hand, with a reason; the rule finds it anew only after its condition has ended once.
+         */
+        post: operations["close_api_v1_alarms__alarm__close_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alarms/{alarm}/comments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Comment */
+        post: operations["comment_api_v1_alarms__alarm__comments_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alarms/{alarm}/suppress": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Suppress
+         * @description Until `until` it rests, and so does whatever its rule finds at its device.
+         */
+        post: operations["suppress_api_v1_alarms__alarm__suppress_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alarms/{alarm}/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get Timeline */
+        get: operations["get_timeline_api_v1_alarms__alarm__timeline_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alarms/{alarm}/unsuppress": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Unsuppress */
+        post: operations["unsuppress_api_v1_alarms__alarm__unsuppress_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -226,6 +377,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/catalogue/devices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Find Devices
+         * @description Devices of all departments, without what they measure.
+         */
+        get: operations["find_devices_api_v1_catalogue_devices_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/categories": {
         parameters: {
             query?: never;
@@ -237,6 +408,26 @@ export interface paths {
         get: operations["categories_api_v1_categories_get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/credentials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Issue Credentials
+         * @description A token for each device that has none, as CSV: device, product, token. Again for the next ones.
+         */
+        post: operations["issue_credentials_api_v1_credentials_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -323,7 +514,8 @@ export interface paths {
         put?: never;
         /**
          * Register Devices
-         * @description All of the batch or nothing; a known device is brought up to date.
+         * @description Registers devices; known ones are brought up to date. Of JSON all or nothing; of a table
+         *     every row that breaks no rule, and the others are told. `product`: of rows that name none.
          */
         post: operations["register_devices_api_v1_devices_post"];
         delete?: never;
@@ -349,6 +541,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/devices/{device}/credentials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Credentials
+         * @description Newest first, without their secrets, which are kept nowhere.
+         */
+        get: operations["list_credentials_api_v1_devices__device__credentials_get"];
+        put?: never;
+        /**
+         * Issue Credential
+         * @description A new token for a device; it is shown in this answer and never again.
+         */
+        post: operations["issue_credential_api_v1_devices__device__credentials_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device}/credentials/{credential}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke Credential
+         * @description Ends a credential at once; a device that is connected is cut off.
+         */
+        delete: operations["revoke_credential_api_v1_devices__device__credentials__credential__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/devices/{device}/readings": {
         parameters: {
             query?: never;
@@ -362,6 +598,63 @@ export interface paths {
          */
         get: operations["get_readings_api_v1_devices__device__readings_get"];
         put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device}/uses": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Uses
+         * @description Departments that a device's readings are shared with.
+         */
+        get: operations["list_uses_api_v1_devices__device__uses_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/edges": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List Edges */
+        get: operations["list_edges_api_v1_edges_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/edges/{edge}/pin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Pin Edge
+         * @description Keeps a site at a version of products and rules, or lets it follow the newest.
+         */
+        put: operations["pin_edge_api_v1_edges__edge__pin_put"];
         post?: never;
         delete?: never;
         options?: never;
@@ -420,6 +713,89 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/forecast": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Forecast
+         * @description How a series is likely to go on.
+         */
+        get: operations["forecast_api_v1_forecast_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get History
+         * @description Several series on one axis of time; NULL where a series has nothing.
+         *
+         *     As they were read; or `points` of each chosen by LTTB; or `aggregate` over `bucket` (15m, 1h, 1d,
+         *     1w, 1mo, or ISO 8601), where days, weeks and months are those of the city's zone.
+         */
+        get: operations["get_history_api_v1_history_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/history/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Groups
+         * @description A metric of all devices of a product by district, street or entity_type of what they watch.
+         */
+        get: operations["get_groups_api_v1_history_groups_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/influx/write": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Write
+         * @description As InfluxDB's `/write`: the measurement is the product, the tag `device` the device.
+         */
+        post: operations["write_api_v1_influx_write_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/layers": {
         parameters: {
             query?: never;
@@ -454,6 +830,144 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/live/box": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get Box */
+        get: operations["get_box_api_v1_live_box_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/live/cells": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Cells
+         * @description The newest values of a metric by H3 cell, for a map at any zoom.
+         */
+        get: operations["get_cells_api_v1_live_cells_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/live/nearest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Find Nearest */
+        get: operations["find_nearest_api_v1_live_nearest_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/live/values": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Values
+         * @description The newest values of devices, or of every device that watches an entity.
+         */
+        get: operations["get_values_api_v1_live_values_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/live/within": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Find Within
+         * @description Devices within a GeoJSON polygon, or in a district by its code.
+         */
+        post: operations["find_within_api_v1_live_within_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/maintenance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Windows
+         * @description Newest first; with `running` only those that last now.
+         */
+        get: operations["list_windows_api_v1_maintenance_get"];
+        put?: never;
+        /**
+         * Plan
+         * @description No rule opens an alarm for the devices while the window lasts.
+         */
+        post: operations["plan_api_v1_maintenance_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/maintenance/{window}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End
+         * @description Ends a window before its time.
+         */
+        post: operations["end_api_v1_maintenance__window__end_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/meta": {
         parameters: {
             query?: never;
@@ -463,6 +977,26 @@ export interface paths {
         };
         /** What this city is */
         get: operations["meta_api_v1_meta_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/net/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Overview
+         * @description How many devices there are and are online: by product, district, department.
+         */
+        get: operations["get_overview_api_v1_net_overview_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -645,6 +1179,104 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List Rules */
+        get: operations["list_rules_api_v1_rules_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/city/{rule}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Put Rule
+         * @description Makes or changes a rule of the city's own, in force with the next readings.
+         */
+        put: operations["put_rule_api_v1_rules_city__rule__put"];
+        post?: never;
+        /**
+         * End Rule
+         * @description Ends a rule of the city's own; its alarms clear.
+         */
+        delete: operations["end_rule_api_v1_rules_city__rule__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/city/{rule}/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Changes
+         * @description Versions of a rule of the city's own, newest first.
+         */
+        get: operations["list_changes_api_v1_rules_city__rule__changes_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/dry-run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Dry Run
+         * @description What the rule would have done over past readings. Nothing is known of the time before `from`.
+         */
+        post: operations["dry_run_api_v1_rules_dry_run_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/{scene}/{rule}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get Rule */
+        get: operations["get_rule_api_v1_rules__scene___rule__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session": {
         parameters: {
             query?: never;
@@ -684,6 +1316,258 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/shares": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Shares
+         * @description What one's department asked for and what it is asked for, newest first.
+         */
+        get: operations["list_shares_api_v1_shares_get"];
+        put?: never;
+        /**
+         * Ask
+         * @description Asks the owner for readings.
+         */
+        post: operations["ask_api_v1_shares_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shares/{share}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get Share */
+        get: operations["get_share_api_v1_shares__share__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shares/{share}/grant": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Grant */
+        post: operations["grant_api_v1_shares__share__grant_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shares/{share}/refuse": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Refuse */
+        post: operations["refuse_api_v1_shares__share__refuse_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shares/{share}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Revoke
+         * @description Ends a granted share and its subscriptions.
+         */
+        post: operations["revoke_api_v1_shares__share__revoke_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shares/{share}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Withdraw
+         * @description Takes one's own request back, or gives the share up.
+         */
+        post: operations["withdraw_api_v1_shares__share__withdraw_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/subscriptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List Subscriptions */
+        get: operations["list_subscriptions_api_v1_subscriptions_get"];
+        put?: never;
+        /**
+         * Make
+         * @description Has a share's readings sent from now on.
+         */
+        post: operations["make_api_v1_subscriptions_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/subscriptions/{subscription}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get Subscription */
+        get: operations["get_subscription_api_v1_subscriptions__subscription__get"];
+        put?: never;
+        post?: never;
+        /**
+         * End
+         * @description Ends it; what waits is dropped.
+         */
+        delete: operations["end_api_v1_subscriptions__subscription__delete"];
+        options?: never;
+        head?: never;
+        /** Change */
+        patch: operations["change_api_v1_subscriptions__subscription__patch"];
+        trace?: never;
+    };
+    "/api/v1/subscriptions/{subscription}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Waiting
+         * @description What waits to be delivered.
+         */
+        get: operations["list_waiting_api_v1_subscriptions__subscription__deliveries_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/subscriptions/{subscription}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Readings as they come (text/event-stream) */
+        get: operations["events_api_v1_subscriptions__subscription__events_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/subscriptions/{subscription}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume
+         * @description Sends what waits at once, from the oldest on.
+         */
+        post: operations["resume_api_v1_subscriptions__subscription__resume_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/subscriptions/{subscription}/secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Renew Secret */
+        post: operations["renew_secret_api_v1_subscriptions__subscription__secret_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/subscriptions/{subscription}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Test
+         * @description Sends an empty message at once.
+         */
+        post: operations["test_api_v1_subscriptions__subscription__test_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tokens": {
         parameters: {
             query?: never;
@@ -717,6 +1601,47 @@ export interface paths {
         post?: never;
         /** End an API token */
         delete: operations["drop_api_v1_tokens__token_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/id/resolve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resolve Many
+         * @description Records in the order asked for; `responseCode` 1 is found, 100 unknown, 301 of another city.
+         */
+        post: operations["resolve_many_id_resolve_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/id/{prefix}/{suffix}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Resolve
+         * @description A browser is led to the console's page; `application/ld+json` is the thing as linked data;
+         *     anything else its record.
+         */
+        get: operations["resolve_id__prefix___suffix__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -791,6 +1716,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sensorthings/v1.1": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Service
+         * @description The service document: the entity sets, and the conformance classes that hold.
+         */
+        get: operations["service_sensorthings_v1_1_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -846,33 +1791,64 @@ export interface components {
             /** Score */
             score?: number | null;
         };
-        /** AlarmOut */
-        AlarmOut: {
+        /** ActionIn */
+        ActionIn: {
+            /** Comment */
+            comment?: string | null;
+        };
+        /** ActorOut */
+        ActorOut: {
+            /** Kind */
+            kind: string;
+            name: components["schemas"]["Text"];
+        };
+        /**
+         * AlarmDetailOut
+         * @description `beneath`: the newest of what lies beneath it.
+         */
+        AlarmDetailOut: {
             /** Acknowledged At */
             acknowledged_at: string | null;
+            assignee: components["schemas"]["AssigneeOut"] | null;
+            /** Beneath */
+            beneath: components["schemas"]["AlarmOut"][];
             /** Case Id */
             case_id: string | null;
             /** Cleared At */
             cleared_at: string | null;
+            /** Department */
+            department: string | null;
             /** Device */
-            device: string;
-            entity: components["schemas"]["NamedOut"];
+            device: string | null;
+            /** District */
+            district: string | null;
+            entity: components["schemas"]["NamedOut"] | null;
+            /** Escalates At */
+            escalates_at: string | null;
             /**
              * Id
              * Format: uuid
              */
             id: string;
+            /** Kind */
+            kind: string;
             label: components["schemas"]["Text"];
             /** Lat */
             lat: number | null;
+            /** Level */
+            level: number;
             /** Lon */
             lon: number | null;
+            /** Members */
+            members: number;
             message: components["schemas"]["Text"];
             /**
              * Opened At
              * Format: date-time
              */
             opened_at: string;
+            /** Parent */
+            parent: string | null;
             /** Rule */
             rule: string;
             /** Scene */
@@ -881,17 +1857,94 @@ export interface components {
             severity: string;
             /** State */
             state: string;
+            /** Suppressed Until */
+            suppressed_until: string | null;
+            /** Timeline */
+            timeline: components["schemas"]["EntryOut"][];
             /** Trace Id */
             trace_id: string;
             /** Value */
             value: number | null;
         };
-        /** AlarmsOut */
+        /**
+         * AlarmOut
+         * @description `parent`: the cause or summary that it lies beneath; `members`: how many lie beneath it.
+         */
+        AlarmOut: {
+            /** Acknowledged At */
+            acknowledged_at: string | null;
+            assignee: components["schemas"]["AssigneeOut"] | null;
+            /** Case Id */
+            case_id: string | null;
+            /** Cleared At */
+            cleared_at: string | null;
+            /** Department */
+            department: string | null;
+            /** Device */
+            device: string | null;
+            /** District */
+            district: string | null;
+            entity: components["schemas"]["NamedOut"] | null;
+            /** Escalates At */
+            escalates_at: string | null;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Kind */
+            kind: string;
+            label: components["schemas"]["Text"];
+            /** Lat */
+            lat: number | null;
+            /** Level */
+            level: number;
+            /** Lon */
+            lon: number | null;
+            /** Members */
+            members: number;
+            message: components["schemas"]["Text"];
+            /**
+             * Opened At
+             * Format: date-time
+             */
+            opened_at: string;
+            /** Parent */
+            parent: string | null;
+            /** Rule */
+            rule: string;
+            /** Scene */
+            scene: string;
+            /** Severity */
+            severity: string;
+            /** State */
+            state: string;
+            /** Suppressed Until */
+            suppressed_until: string | null;
+            /** Trace Id */
+            trace_id: string;
+            /** Value */
+            value: number | null;
+        };
+        /**
+         * AlarmsOut
+         * @description `total` of the filter; `by_state` of the filter without its state.
+         */
         AlarmsOut: {
+            /** By Severity */
+            by_severity: {
+                [key: string]: number;
+            };
+            /** By State */
+            by_state: {
+                [key: string]: number;
+            };
             /** Items */
             items: components["schemas"]["AlarmOut"][];
             /** Next */
             next: string | null;
+            /** Total */
+            total: number;
         };
         /** AreaList */
         AreaList: {
@@ -916,6 +1969,32 @@ export interface components {
             name: components["schemas"]["Text"];
             /** Parent */
             parent: string | null;
+        };
+        /** AskedIn */
+        AskedIn: {
+            /** Identifiers */
+            identifiers: string[];
+        };
+        /**
+         * AssignIn
+         * @description Neither: nobody looks after it any more.
+         */
+        AssignIn: {
+            /** Account */
+            account?: string | null;
+            /** Comment */
+            comment?: string | null;
+            /** Department */
+            department?: string | null;
+        };
+        /** AssigneeOut */
+        AssigneeOut: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            name: components["schemas"]["Text"];
         };
         /** AttributeOut */
         AttributeOut: {
@@ -953,18 +2032,6 @@ export interface components {
              * Format: date-time
              */
             time: string;
-        };
-        /**
-         * BatchIn
-         * @description Either messages as devices send them, or plain readings.
-         */
-        BatchIn: {
-            /** Messages */
-            messages?: components["schemas"]["MessageIn"][] | null;
-            /** Product */
-            product?: string | null;
-            /** Readings */
-            readings?: components["schemas"]["ReadingIn"][] | null;
         };
         /** Body_send_api_v1_photos_post */
         Body_send_api_v1_photos_post: {
@@ -1314,6 +2381,47 @@ export interface components {
             /** Items */
             items: components["schemas"]["TimelineEntry"][];
         };
+        /** CatalogueDeviceOut */
+        CatalogueDeviceOut: {
+            /**
+             * Access
+             * @enum {string}
+             */
+            access: "own" | "open" | "granted" | "asked" | "none";
+            /** District */
+            district: string | null;
+            /**
+             * Grade
+             * @enum {string}
+             */
+            grade: "general" | "important" | "core";
+            /** Id */
+            id: string;
+            /** Lat */
+            lat: number | null;
+            /**
+             * Lon
+             * @description None for important and core devices that are not shared.
+             */
+            lon: number | null;
+            /** Metrics */
+            metrics: {
+                [key: string]: components["schemas"]["Text"];
+            };
+            name: components["schemas"]["Text"];
+            /** Owner */
+            owner: string | null;
+            /** Product */
+            product: string;
+            product_label: components["schemas"]["Text"];
+        };
+        /** CatalogueOut */
+        CatalogueOut: {
+            /** Items */
+            items: components["schemas"]["CatalogueDeviceOut"][];
+            /** Next */
+            next: string | null;
+        };
         /** CategoryCases */
         CategoryCases: {
             /** Code */
@@ -1342,6 +2450,96 @@ export interface components {
             parent: string | null;
             /** Scene */
             scene: string;
+        };
+        /**
+         * CauseLink
+         * @description A relation of the twin along which trouble travels.
+         */
+        CauseLink: {
+            /**
+             * Points To
+             * @description cause: the thing in trouble points to what it depends on (`poweredBy`); effect: the cause points to what depends on it (`feeds`).
+             * @default cause
+             * @enum {string}
+             */
+            points_to?: "cause" | "effect";
+            /**
+             * Relation
+             * @description The relation's name in the twin.
+             */
+            relation: string;
+        };
+        /**
+         * CellsOut
+         * @description Cells by column: place i of every list is one cell. `cell`: its H3 index in hexadecimal.
+         */
+        CellsOut: {
+            /** Boundary */
+            boundary: [
+                number,
+                number
+            ][][] | null;
+            /** Cell */
+            cell: string[];
+            /**
+             * Centre
+             * @description Longitude, latitude, WGS 84.
+             */
+            centre: [
+                number,
+                number
+            ][] | null;
+            /**
+             * Lanes Missing
+             * @description Parts of the intake whose owner did not answer: of their devices older values show.
+             */
+            lanes_missing: number[];
+            /** Maximum */
+            maximum: (number | null)[];
+            /** Mean */
+            mean: (number | null)[];
+            /** Metric */
+            metric: string;
+            /** Minimum */
+            minimum: (number | null)[];
+            /** N */
+            n: number[];
+            /** Online */
+            online: number[];
+            /** Resolution */
+            resolution: number;
+            /**
+             * Time
+             * Format: date-time
+             */
+            time: string;
+            unit_label: components["schemas"]["Text"] | null;
+        };
+        /**
+         * ChangeOut
+         * @description `spec`: null where the rule was ended, and in lists.
+         */
+        ChangeOut: {
+            /**
+             * Changed At
+             * Format: date-time
+             */
+            changed_at: string;
+            /** Changed By */
+            changed_by: {
+                [key: string]: unknown;
+            };
+            /** Revision */
+            revision: number;
+            /** Spec */
+            spec?: {
+                [key: string]: unknown;
+            } | null;
+        };
+        /** ChangesOut */
+        ChangesOut: {
+            /** Items */
+            items: components["schemas"]["ChangeOut"][];
         };
         /** CityView */
         CityView: {
@@ -1408,6 +2606,11 @@ export interface components {
              */
             token: "good" | "notice" | "warning" | "danger" | "neutral";
         };
+        /** CommentIn */
+        CommentIn: {
+            /** Comment */
+            comment: string;
+        };
         /** Counts */
         Counts: {
             /** Alarms Open */
@@ -1441,12 +2644,56 @@ export interface components {
              */
             satisfaction: number | null;
         };
+        /**
+         * CredentialIn
+         * @description What a new token is to be. With `overlap_s` the device's others end so much later: a rotation.
+         */
+        CredentialIn: {
+            /**
+             * Expires At
+             * @description None: until it is revoked.
+             */
+            expires_at?: string | null;
+            /** Overlap S */
+            overlap_s?: number | null;
+        };
+        /** CredentialOut */
+        CredentialOut: {
+            /** Expires At */
+            expires_at: string | null;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Issued At
+             * Format: date-time
+             */
+            issued_at: string;
+            /** Kind */
+            kind: string;
+            /** Last Used At */
+            last_used_at: string | null;
+            /** Revoked At */
+            revoked_at: string | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "live" | "expired" | "revoked";
+        };
         /** Credentials */
         Credentials: {
             /** Account */
             account: string;
             /** Password */
             password: string;
+        };
+        /** CredentialsOut */
+        CredentialsOut: {
+            /** Items */
+            items: components["schemas"]["CredentialOut"][];
         };
         /** DemoAccountList */
         DemoAccountList: {
@@ -1487,30 +2734,6 @@ export interface components {
             /** Parent */
             parent: string | null;
         };
-        /**
-         * DeviceIn
-         * @description A device and the thing that it watches; `entity` is the local part of its URN.
-         */
-        DeviceIn: {
-            /**
-             * Attributes
-             * @default {}
-             */
-            attributes?: {
-                [key: string]: number | string | boolean;
-            };
-            /** Device */
-            device: string;
-            /** Entity */
-            entity: string;
-            /** Lat */
-            lat?: number | null;
-            /** Lon */
-            lon?: number | null;
-            name: components["schemas"]["Text"];
-            /** Product */
-            product: string;
-        };
         /** DeviceOut */
         DeviceOut: {
             /** Device */
@@ -1518,6 +2741,8 @@ export interface components {
             entity: components["schemas"]["NamedOut"];
             /** Id */
             id: string;
+            /** Identifier */
+            identifier: string;
             /** Last Seen */
             last_seen: string | null;
             /** Lat */
@@ -1534,10 +2759,19 @@ export interface components {
             /** State */
             state: string;
         };
-        /** DevicesIn */
-        DevicesIn: {
-            /** Devices */
-            devices: components["schemas"]["DeviceIn"][];
+        /** DeviceReviewOut */
+        DeviceReviewOut: {
+            /** Alarms */
+            alarms: components["schemas"]["PastAlarmOut"][];
+            /** Device */
+            device: string;
+            /** Entity */
+            entity: string;
+            name: components["schemas"]["Text"];
+            /** Opened */
+            opened: number;
+            /** Share */
+            share: number;
         };
         /** DevicesOut */
         DevicesOut: {
@@ -1587,6 +2821,93 @@ export interface components {
             /** Overdue */
             overdue: number;
         };
+        /** DryRunIn */
+        DryRunIn: {
+            /**
+             * Devices
+             * @description None: all of the product.
+             */
+            devices?: string[] | null;
+            /**
+             * From
+             * Format: date-time
+             */
+            from: string;
+            /** Rule */
+            rule: components["schemas"]["ThresholdRule"] | components["schemas"]["RangeRule"] | components["schemas"]["RateRule"] | components["schemas"]["StuckRule"] | components["schemas"]["SilenceRule"] | components["schemas"]["WindowRule"] | components["schemas"]["SameHourRule"] | components["schemas"]["NeighboursRule"] | components["schemas"]["RelatedRule"] | components["schemas"]["ForecastRule"];
+            /**
+             * To
+             * Format: date-time
+             */
+            to: string;
+        };
+        /**
+         * DryRunOut
+         * @description `share`: of the devices' time in alarm; `per_day`: openings by day of the city.
+         */
+        DryRunOut: {
+            /** Cleared */
+            cleared: number;
+            /** Devices */
+            devices: number;
+            /** Devices In Alarm */
+            devices_in_alarm: number;
+            /**
+             * From
+             * Format: date-time
+             */
+            from: string;
+            /** Open At End */
+            open_at_end: number;
+            /** Opened */
+            opened: number;
+            /** Per Day */
+            per_day: [
+                string,
+                number
+            ][];
+            /** Readings */
+            readings: number;
+            /** Share */
+            share: number;
+            /**
+             * To
+             * Format: date-time
+             */
+            to: string;
+            /** Worst */
+            worst: components["schemas"]["DeviceReviewOut"][];
+        };
+        /**
+         * EdgeSiteOut
+         * @description `newest`: it runs the products and rules that it should.
+         */
+        EdgeSiteOut: {
+            /** Edge */
+            edge: string;
+            label: components["schemas"]["Text"];
+            /** Newest */
+            newest: boolean;
+            /** Online */
+            online: boolean;
+            /** Pinned */
+            pinned: string | null;
+            /**
+             * Registered At
+             * Format: date-time
+             */
+            registered_at: string;
+            report: components["schemas"]["Report"] | null;
+            /** Reported At */
+            reported_at: string | null;
+        };
+        /** EdgesOut */
+        EdgesOut: {
+            /** Items */
+            items: components["schemas"]["EdgeSiteOut"][];
+            /** Versions */
+            versions: string[];
+        };
         /** EntityOut */
         EntityOut: {
             /** Attributes */
@@ -1620,6 +2941,226 @@ export interface components {
             /** Total */
             total: number;
         };
+        /** EntryOut */
+        EntryOut: {
+            actor: components["schemas"]["ActorOut"];
+            /** Comment */
+            comment: string | null;
+            /** Detail */
+            detail: {
+                [key: string]: unknown;
+            };
+            /** Event */
+            event: string;
+            label: components["schemas"]["Text"];
+            /**
+             * Time
+             * Format: date-time
+             */
+            time: string;
+        };
+        /**
+         * EscalationLevel
+         * @description A step that an alarm takes while nobody has acknowledged it.
+         */
+        EscalationLevel: {
+            /**
+             * After S
+             * @description Since the alarm opened, or came back, or took the step before.
+             */
+            after_s: number;
+            /**
+             * Severity
+             * @description From then on, where it is higher; none: the same.
+             */
+            severity?: ("minor" | "moderate" | "severe" | "extreme") | null;
+        };
+        /**
+         * FloodLimit
+         * @description Where many alarms of a rule become one: more than `openings_max` within `window_s`.
+         */
+        FloodLimit: {
+            /**
+             * By
+             * @description district: counted, and summarised, for each district on its own.
+             * @default rule
+             * @enum {string}
+             */
+            by?: "rule" | "district";
+            /**
+             * Openings Max
+             * @default 50
+             */
+            openings_max?: number;
+            /**
+             * Window S
+             * @default 300
+             */
+            window_s?: number;
+        };
+        /**
+         * ForecastOut
+         * @description `points`: time, value, and the interval that covers `share` of what comes; none where the history
+         *     is shorter than two days or full of gaps.
+         */
+        ForecastOut: {
+            /** Metric */
+            metric: string;
+            /** Points */
+            points: [
+                string,
+                number,
+                number,
+                number
+            ][];
+            /** Share */
+            share: number;
+            unit_label: components["schemas"]["Text"] | null;
+        };
+        /**
+         * ForecastRule
+         * @description The newest full step against the interval that was forecast for it.
+         *
+         *     Score: how far outside the interval, in half widths of it; 0 within.
+         */
+        ForecastRule: {
+            /**
+             * Above
+             * @default 0
+             */
+            above?: number | null;
+            /** @description When the rule is in force; none: always. */
+            active?: components["schemas"]["Schedule"] | null;
+            /**
+             * Ahead
+             * @description Steps from the forecast to what it is of.
+             * @default 1
+             */
+            ahead?: number;
+            /** Below */
+            below?: number | null;
+            /** @description The case to open; none: the alarm only. */
+            case?: components["schemas"]["RaisedCase"] | null;
+            /**
+             * Clear
+             * @description Bound for clearing; none: the same bound.
+             */
+            clear?: number | null;
+            /**
+             * Escalation
+             * @description What happens while nobody acknowledges an alarm; none: as the city's file says.
+             */
+            escalation?: components["schemas"]["EscalationLevel"][] | null;
+            /**
+             * Every S
+             * @description How often it is evaluated, seconds.
+             * @default 300
+             */
+            every_s?: number;
+            /** @description None: as the city's file says. */
+            flood?: components["schemas"]["FloodLimit"] | null;
+            /**
+             * For S
+             * @description How long the score must be beyond the bound, seconds.
+             * @default 0
+             */
+            for_s?: number;
+            /** @description When an alarm lies beneath another as its consequence; none: never. */
+            group?: components["schemas"]["Grouping"] | null;
+            /**
+             * History Days
+             * @default 28
+             */
+            history_days?: number;
+            label: components["schemas"]["Text"];
+            /** @description With {entity}, {value}, {since} as parameters. */
+            message: components["schemas"]["Text"];
+            /** Metric */
+            metric: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            operator: "forecast";
+            /** Product */
+            product: string;
+            /**
+             * Severity
+             * @default moderate
+             * @enum {string}
+             */
+            severity?: "minor" | "moderate" | "severe" | "extreme";
+            /**
+             * Share
+             * @description What the interval is to cover.
+             * @default 0.99
+             */
+            share?: number;
+            /**
+             * Step S
+             * @description Readings are averaged to steps; a day holds whole ones.
+             * @default 300
+             */
+            step_s?: number;
+        };
+        /** GrantIn */
+        GrantIn: {
+            /** Reason */
+            reason?: string | null;
+            /**
+             * Until
+             * @description Earlier than asked for; none: as asked for.
+             */
+            until?: string | null;
+        };
+        /**
+         * Grouping
+         * @description When an alarm of the rule lies beneath another one, its probable cause.
+         */
+        Grouping: {
+            /**
+             * Case
+             * @description Who raises a case: the cause alone, or each.
+             * @default root
+             * @enum {string}
+             */
+            case?: "root" | "each";
+            /**
+             * Gateway
+             * @description Alarms of devices lie beneath one of the gateway that speaks for them.
+             * @default false
+             */
+            gateway?: boolean;
+            /**
+             * Hops Max
+             * @description The longest way along `links`.
+             * @default 3
+             */
+            hops_max?: number;
+            /**
+             * Links
+             * @description Things related by any of these, one after another.
+             * @default []
+             */
+            links?: components["schemas"]["CauseLink"][];
+            /**
+             * Same Place M
+             * @description Beneath the first alarm within this distance, metres; none: never.
+             */
+            same_place_m?: number | null;
+            /**
+             * Under
+             * @description Rules whose alarms may be the cause; none: every rule.
+             * @default []
+             */
+            under?: string[];
+            /**
+             * Within S
+             * @description Between the openings of the two.
+             * @default 300
+             */
+            within_s?: number;
+        };
         /** HTTPValidationError */
         HTTPValidationError: {
             /** Detail */
@@ -1636,6 +3177,33 @@ export interface components {
             hour: string;
             /** Opened */
             opened: number;
+        };
+        /**
+         * IssuedOut
+         * @description A new credential with its token, which is told this once, and how to connect with it by MQTT.
+         */
+        IssuedOut: {
+            /** Acks Topic */
+            acks_topic: string;
+            /** Client Id */
+            client_id: string;
+            /** Commands Topic */
+            commands_topic: string;
+            /** Device */
+            device: string;
+            /** Expires At */
+            expires_at: string | null;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Token */
+            token: string;
+            /** Topic */
+            topic: string;
+            /** User */
+            user: string;
         };
         /** LatestOut */
         LatestOut: {
@@ -1700,17 +3268,118 @@ export interface components {
             /** Next */
             next: string | null;
         };
-        /** MessageIn */
-        MessageIn: {
+        /** LiveDeviceOut */
+        LiveDeviceOut: {
             /** Device */
             device: string;
-            /** Payload */
-            payload: unknown;
+            entity: components["schemas"]["ThingOut"];
+            /** Last Seen */
+            last_seen: string | null;
+            /** Lat */
+            lat: number | null;
+            /** Latest */
+            latest: {
+                [key: string]: components["schemas"]["LatestOut"];
+            };
+            /** Lon */
+            lon: number | null;
             /**
-             * Product
-             * @description None: the batch's.
+             * Metres
+             * @description From the place that was asked about.
              */
-            product?: string | null;
+            metres: number | null;
+            name: components["schemas"]["Text"];
+            /** Product */
+            product: string;
+            /** State */
+            state: string;
+        };
+        /** LiveDevicesOut */
+        LiveDevicesOut: {
+            /** Items */
+            items: components["schemas"]["LiveDeviceOut"][];
+            /**
+             * Lanes Missing
+             * @description Parts of the intake whose owner did not answer: of their devices older values show.
+             */
+            lanes_missing: number[];
+            /**
+             * Time
+             * Format: date-time
+             */
+            time: string;
+        };
+        /** MaintenanceIn */
+        MaintenanceIn: {
+            /**
+             * From
+             * Format: date-time
+             */
+            from: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "device" | "entity" | "product" | "area";
+            /** Reason */
+            reason: string;
+            /**
+             * Target
+             * @description Device id, URN, product, code of a district or street.
+             */
+            target: string;
+            /**
+             * To
+             * Format: date-time
+             */
+            to: string;
+        };
+        /** MaintenanceOut */
+        MaintenanceOut: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Created By */
+            created_by: {
+                [key: string]: unknown;
+            };
+            /** Ended By */
+            ended_by: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * From
+             * Format: date-time
+             */
+            from: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "device" | "entity" | "product" | "area";
+            /** Reason */
+            reason: string;
+            /** Target */
+            target: string;
+            /**
+             * To
+             * Format: date-time
+             */
+            to: string;
+        };
+        /** MaintenancesOut */
+        MaintenancesOut: {
+            /** Items */
+            items: components["schemas"]["MaintenanceOut"][];
+            /** Next */
+            next: string | null;
         };
         /** Meta */
         Meta: {
@@ -1769,6 +3438,127 @@ export interface components {
             /** Next */
             next: null;
         };
+        /**
+         * NeighboursRule
+         * @description The mean of the last `window_s` against the median of devices of the same product nearby.
+         *
+         *     Score: the distance from it, in the metric's unit or in robust standard deviations of the neighbours.
+         */
+        NeighboursRule: {
+            /** Above */
+            above?: number | null;
+            /** @description When the rule is in force; none: always. */
+            active?: components["schemas"]["Schedule"] | null;
+            /** Below */
+            below?: number | null;
+            /** @description The case to open; none: the alarm only. */
+            case?: components["schemas"]["RaisedCase"] | null;
+            /**
+             * Clear
+             * @description Bound for clearing; none: the same bound.
+             */
+            clear?: number | null;
+            /**
+             * Escalation
+             * @description What happens while nobody acknowledges an alarm; none: as the city's file says.
+             */
+            escalation?: components["schemas"]["EscalationLevel"][] | null;
+            /**
+             * Every S
+             * @description How often it is evaluated, seconds.
+             * @default 300
+             */
+            every_s?: number;
+            /** @description None: as the city's file says. */
+            flood?: components["schemas"]["FloodLimit"] | null;
+            /**
+             * For S
+             * @description How long the score must be beyond the bound, seconds.
+             * @default 0
+             */
+            for_s?: number;
+            /** @description When an alarm lies beneath another as its consequence; none: never. */
+            group?: components["schemas"]["Grouping"] | null;
+            label: components["schemas"]["Text"];
+            /**
+             * Measure
+             * @default unit
+             * @enum {string}
+             */
+            measure?: "unit" | "deviations";
+            /** @description With {entity}, {value}, {since} as parameters. */
+            message: components["schemas"]["Text"];
+            /** Metric */
+            metric: string;
+            /**
+             * Nearest
+             * @description The k nearest; none: all within `within_m`.
+             */
+            nearest?: number | null;
+            /**
+             * Neighbours Min
+             * @description With fewer there is no score.
+             * @default 3
+             */
+            neighbours_min?: number;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            operator: "neighbours";
+            /** Product */
+            product: string;
+            /**
+             * Severity
+             * @default moderate
+             * @enum {string}
+             */
+            severity?: "minor" | "moderate" | "severe" | "extreme";
+            /**
+             * Side
+             * @default both
+             * @enum {string}
+             */
+            side?: "both" | "above" | "below";
+            /**
+             * Spread Min
+             * @description The least standard deviation to reckon with, in the metric's unit.
+             * @default 0
+             */
+            spread_min?: number;
+            /**
+             * Window S
+             * @default 600
+             */
+            window_s?: number;
+            /** Within M */
+            within_m?: number | null;
+        };
+        /** NetOverviewOut */
+        NetOverviewOut: {
+            /** By Department */
+            by_department: components["schemas"]["PartOut"][];
+            /** By District */
+            by_district: components["schemas"]["PartOut"][];
+            /** By Product */
+            by_product: components["schemas"]["PartOut"][];
+            /** Devices */
+            devices: number;
+            /**
+             * Lanes Missing
+             * @description Parts of the intake whose owner did not answer: of their devices older values show.
+             */
+            lanes_missing: number[];
+            /** Online */
+            online: number;
+            /** Silent */
+            silent: number;
+            /**
+             * Time
+             * Format: date-time
+             */
+            time: string;
+        };
         /** NewToken */
         NewToken: {
             /**
@@ -1803,12 +3593,61 @@ export interface components {
             /** Next */
             next: null;
         };
+        /** ParcelOut */
+        ParcelOut: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Parcel
+             * @description None: not numbered for sending yet.
+             */
+            parcel: number | null;
+            /** Readings */
+            readings: number;
+        };
+        /** ParcelsOut */
+        ParcelsOut: {
+            /** Items */
+            items: components["schemas"]["ParcelOut"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** PartOut */
+        PartOut: {
+            /**
+             * Code
+             * @description None: devices of none.
+             */
+            code: string | null;
+            /** Devices */
+            devices: number;
+            label: components["schemas"]["Text"] | null;
+            /** Online */
+            online: number;
+            /** Silent */
+            silent: number;
+        };
         /** PasswordChange */
         PasswordChange: {
             /** New */
             new: string;
             /** Old */
             old: string;
+        };
+        /** PastAlarmOut */
+        PastAlarmOut: {
+            /** Cleared At */
+            cleared_at: string | null;
+            /**
+             * Opened At
+             * Format: date-time
+             */
+            opened_at: string;
+            /** Value */
+            value: number | null;
         };
         /** PhotoLinks */
         PhotoLinks: {
@@ -1821,6 +3660,14 @@ export interface components {
             thumb_url: string;
             /** Url */
             url: string;
+        };
+        /**
+         * PinIn
+         * @description `version` none: the newest.
+         */
+        PinIn: {
+            /** Version */
+            version: string | null;
         };
         /** PlaceView */
         PlaceView: {
@@ -1842,6 +3689,21 @@ export interface components {
              * @constant
              */
             type: "Point";
+        };
+        /**
+         * PolygonIn
+         * @description A GeoJSON geometry (RFC 7946), WGS 84.
+         */
+        PolygonIn: {
+            /** Coordinates */
+            coordinates: unknown[];
+            /**
+             * Type
+             * @enum {string}
+             */
+            type: "Polygon" | "MultiPolygon";
+        } & {
+            [key: string]: unknown;
         };
         /**
          * Problem
@@ -1878,6 +3740,170 @@ export interface components {
             /** Items */
             items: components["schemas"]["ProductOut"][];
         };
+        /**
+         * RaisedCase
+         * @description The case that an alarm opens.
+         */
+        RaisedCase: {
+            /** Case Type */
+            case_type: string;
+            /** Category */
+            category: string;
+            /**
+             * Inform
+             * @description Categories whose departments are informed too.
+             * @default []
+             */
+            inform?: string[];
+        };
+        /**
+         * RangeRule
+         * @description A metric outside a band, or inside one.
+         */
+        RangeRule: {
+            /** @description When the rule is in force; none: always. */
+            active?: components["schemas"]["Schedule"] | null;
+            /** @description The case to open; none: the alarm only. */
+            case?: components["schemas"]["RaisedCase"] | null;
+            /**
+             * Escalation
+             * @description What happens while nobody acknowledges an alarm; none: as the city's file says.
+             */
+            escalation?: components["schemas"]["EscalationLevel"][] | null;
+            /** @description None: as the city's file says. */
+            flood?: components["schemas"]["FloodLimit"] | null;
+            /**
+             * For S
+             * @description How long the condition must hold, seconds.
+             * @default 0
+             */
+            for_s?: number;
+            /** @description When an alarm lies beneath another as its consequence; none: never. */
+            group?: components["schemas"]["Grouping"] | null;
+            label: components["schemas"]["Text"];
+            /**
+             * Margin
+             * @description How far past the bound a reading must be to clear.
+             * @default 0
+             */
+            margin?: number;
+            /** Maximum */
+            maximum: number;
+            /** @description With {entity}, {value}, {since} as parameters. */
+            message: components["schemas"]["Text"];
+            /** Metric */
+            metric: string;
+            /** Minimum */
+            minimum: number;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            operator: "range";
+            /** Product */
+            product: string;
+            /**
+             * Readings
+             * @description How many readings in a row must hold it, at least.
+             * @default 1
+             */
+            readings?: number;
+            /**
+             * Severity
+             * @default moderate
+             * @enum {string}
+             */
+            severity?: "minor" | "moderate" | "severe" | "extreme";
+            /**
+             * When
+             * @description Which side is trouble. The bounds themselves are inside.
+             * @default outside
+             * @enum {string}
+             */
+            when?: "outside" | "inside";
+        };
+        /**
+         * RateRule
+         * @description A metric that changes faster than a bound, between readings or over a window.
+         */
+        RateRule: {
+            /** @description When the rule is in force; none: always. */
+            active?: components["schemas"]["Schedule"] | null;
+            /** @description The case to open; none: the alarm only. */
+            case?: components["schemas"]["RaisedCase"] | null;
+            /**
+             * Clear
+             * @description Bound for clearing, of the same unit; none: the same.
+             */
+            clear?: number | null;
+            /**
+             * Direction
+             * @default either
+             * @enum {string}
+             */
+            direction?: "up" | "down" | "either";
+            /**
+             * Escalation
+             * @description What happens while nobody acknowledges an alarm; none: as the city's file says.
+             */
+            escalation?: components["schemas"]["EscalationLevel"][] | null;
+            /** @description None: as the city's file says. */
+            flood?: components["schemas"]["FloodLimit"] | null;
+            /**
+             * For S
+             * @description How long the condition must hold, seconds.
+             * @default 0
+             */
+            for_s?: number;
+            /**
+             * Gap Max S
+             * @description Readings further apart say nothing of a rate.
+             * @default 3600
+             */
+            gap_max_s?: number;
+            /** @description When an alarm lies beneath another as its consequence; none: never. */
+            group?: components["schemas"]["Grouping"] | null;
+            label: components["schemas"]["Text"];
+            /** @description With {entity}, {value}, {since} as parameters. */
+            message: components["schemas"]["Text"];
+            /** Metric */
+            metric: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            operator: "rate";
+            /**
+             * Over S
+             * @description Change is measured over at least so many seconds; 0: reading to reading.
+             * @default 0
+             */
+            over_s?: number;
+            /**
+             * Per Hour
+             * @description The bound, units an hour.
+             */
+            per_hour?: number | null;
+            /**
+             * Per Minute
+             * @description The bound, units a minute.
+             */
+            per_minute?: number | null;
+            /** Product */
+            product: string;
+            /**
+             * Readings
+             * @description How many readings in a row must hold it, at least.
+             * @default 1
+             */
+            readings?: number;
+            /**
+             * Severity
+             * @default moderate
+             * @enum {string}
+             */
+            severity?: "minor" | "moderate" | "severe" | "extreme";
+        };
         /** Rating */
         Rating: {
             /** Comment */
@@ -1895,20 +3921,6 @@ export interface components {
             /** Score */
             score: number;
         };
-        /** ReadingIn */
-        ReadingIn: {
-            /** Device */
-            device: string;
-            /** Metric */
-            metric: string;
-            /**
-             * Time
-             * @description None: the time of arrival.
-             */
-            time?: string | null;
-            /** Value */
-            value: number | boolean | string;
-        };
         /** ReadingsOut */
         ReadingsOut: {
             /** Metric */
@@ -1920,13 +3932,40 @@ export interface components {
             ][];
             unit_label: components["schemas"]["Text"] | null;
         };
+        /** ReasonIn */
+        ReasonIn: {
+            /** Reason */
+            reason: string;
+        };
         /**
          * RegisteredOut
-         * @description How many of the devices were not known before; the others were brought up to date.
+         * @description How many devices were not known before, were brought up to date, were known just so; how many
+         *     rows were rejected, and how many a later row of the same device replaced. The rows are told up to
+         *     a limit.
          */
         RegisteredOut: {
             /** Registered */
             registered: number;
+            /**
+             * Rejected
+             * @default 0
+             */
+            rejected?: number;
+            /**
+             * Repeated
+             * @default 0
+             */
+            repeated?: number;
+            /**
+             * Rows
+             * @default []
+             */
+            rows?: components["schemas"]["RowOut"][];
+            /**
+             * Unchanged
+             * @default 0
+             */
+            unchanged?: number;
             /** Updated */
             updated: number;
         };
@@ -1938,6 +3977,132 @@ export interface components {
             detail: string;
             /** Index */
             index: number;
+        };
+        /**
+         * Related
+         * @description Devices of the things that a device's thing is related to.
+         */
+        Related: {
+            /**
+             * Combine
+             * @description Where there are several.
+             * @default sum
+             * @enum {string}
+             */
+            combine?: "sum" | "mean" | "min" | "max";
+            /** Metric */
+            metric: string;
+            /**
+             * Points To
+             * @description other: from the rule's thing to the other; this: the other way round.
+             * @default other
+             * @enum {string}
+             */
+            points_to?: "other" | "this";
+            /** Product */
+            product: string;
+            /**
+             * Relation
+             * @description The relation's name in the twin; none: the same thing.
+             */
+            relation?: string | null;
+        };
+        /**
+         * RelatedRule
+         * @description The mean of the last `window_s` together with that of related things.
+         *
+         *     Score: of `difference` own minus other, of `share` that as a share of own, of `both` own where the
+         *     other is beyond its bound too; elsewhere the alarm clears.
+         */
+        RelatedRule: {
+            /** Above */
+            above?: number | null;
+            /** @description When the rule is in force; none: always. */
+            active?: components["schemas"]["Schedule"] | null;
+            /** Below */
+            below?: number | null;
+            /** @description The case to open; none: the alarm only. */
+            case?: components["schemas"]["RaisedCase"] | null;
+            /**
+             * Clear
+             * @description Bound for clearing; none: the same bound.
+             */
+            clear?: number | null;
+            /**
+             * Compare
+             * @default difference
+             * @enum {string}
+             */
+            compare?: "difference" | "share" | "both";
+            /**
+             * Escalation
+             * @description What happens while nobody acknowledges an alarm; none: as the city's file says.
+             */
+            escalation?: components["schemas"]["EscalationLevel"][] | null;
+            /**
+             * Every S
+             * @description How often it is evaluated, seconds.
+             * @default 300
+             */
+            every_s?: number;
+            /** @description None: as the city's file says. */
+            flood?: components["schemas"]["FloodLimit"] | null;
+            /**
+             * For S
+             * @description How long the score must be beyond the bound, seconds.
+             * @default 0
+             */
+            for_s?: number;
+            /** @description When an alarm lies beneath another as its consequence; none: never. */
+            group?: components["schemas"]["Grouping"] | null;
+            label: components["schemas"]["Text"];
+            /** @description With {entity}, {value}, {since} as parameters. */
+            message: components["schemas"]["Text"];
+            /** Metric */
+            metric: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            operator: "related";
+            other: components["schemas"]["Related"];
+            /** Other Above */
+            other_above?: number | null;
+            /** Other Below */
+            other_below?: number | null;
+            /** Product */
+            product: string;
+            /**
+             * Severity
+             * @default moderate
+             * @enum {string}
+             */
+            severity?: "minor" | "moderate" | "severe" | "extreme";
+            /**
+             * Window S
+             * @default 600
+             */
+            window_s?: number;
+        };
+        /**
+         * Report
+         * @description How a site is. `waiting`: messages not yet handed up; `link_down_s`: how long the last gap was.
+         */
+        Report: {
+            /** Alarms Open */
+            alarms_open: number;
+            /** Bundle */
+            bundle: string | null;
+            /** Forwarded */
+            forwarded: number;
+            /** Link Down S */
+            link_down_s: number;
+            /** Program */
+            program: string;
+            /** Received */
+            received: number;
+            /** Waiting */
+            waiting: number;
         };
         /**
          * ReportBody
@@ -2009,6 +4174,215 @@ export interface components {
             id: string;
             name: components["schemas"]["Text"];
         };
+        /**
+         * RowOut
+         * @description A row that was not taken, or that a later one replaced. Lines of a CSV count from its header, 1.
+         */
+        RowOut: {
+            /** Code */
+            code: string;
+            /** Detail */
+            detail: string;
+            /** Device */
+            device: string;
+            /** Line */
+            line: number;
+        };
+        /** RuleDetailOut */
+        RuleDetailOut: {
+            /** Alarms Open */
+            alarms_open: number;
+            change: components["schemas"]["ChangeOut"] | null;
+            label: components["schemas"]["Text"];
+            /** Operator */
+            operator: string;
+            /** Own */
+            own: boolean;
+            /** Product */
+            product: string;
+            product_label: components["schemas"]["Text"] | null;
+            /** Rule */
+            rule: string;
+            /** Scene */
+            scene: string;
+            /** Severity */
+            severity: string;
+            /** Spec */
+            spec: components["schemas"]["ThresholdRule"] | components["schemas"]["RangeRule"] | components["schemas"]["RateRule"] | components["schemas"]["StuckRule"] | components["schemas"]["SilenceRule"] | components["schemas"]["WindowRule"] | components["schemas"]["SameHourRule"] | components["schemas"]["NeighboursRule"] | components["schemas"]["RelatedRule"] | components["schemas"]["ForecastRule"];
+            words: components["schemas"]["Text"];
+        };
+        /**
+         * RuleOut
+         * @description `words`: the condition as people say it. `change`: of a rule of the city's own, the last one.
+         */
+        RuleOut: {
+            /** Alarms Open */
+            alarms_open: number;
+            change: components["schemas"]["ChangeOut"] | null;
+            label: components["schemas"]["Text"];
+            /** Operator */
+            operator: string;
+            /** Own */
+            own: boolean;
+            /** Product */
+            product: string;
+            product_label: components["schemas"]["Text"] | null;
+            /** Rule */
+            rule: string;
+            /** Scene */
+            scene: string;
+            /** Severity */
+            severity: string;
+            words: components["schemas"]["Text"];
+        };
+        /** RulesOut */
+        RulesOut: {
+            /** Items */
+            items: components["schemas"]["RuleOut"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
+         * SameHourRule
+         * @description The mean of the last `window_s` against the same time of past weeks.
+         *
+         *     Score: the distance from their median, in robust standard deviations (1.4826 times the median
+         *     absolute deviation) or in percent of the median.
+         */
+        SameHourRule: {
+            /** Above */
+            above?: number | null;
+            /** @description When the rule is in force; none: always. */
+            active?: components["schemas"]["Schedule"] | null;
+            /** Below */
+            below?: number | null;
+            /** @description The case to open; none: the alarm only. */
+            case?: components["schemas"]["RaisedCase"] | null;
+            /**
+             * Clear
+             * @description Bound for clearing; none: the same bound.
+             */
+            clear?: number | null;
+            /**
+             * Escalation
+             * @description What happens while nobody acknowledges an alarm; none: as the city's file says.
+             */
+            escalation?: components["schemas"]["EscalationLevel"][] | null;
+            /**
+             * Every S
+             * @description How often it is evaluated, seconds.
+             * @default 300
+             */
+            every_s?: number;
+            /** @description None: as the city's file says. */
+            flood?: components["schemas"]["FloodLimit"] | null;
+            /**
+             * For S
+             * @description How long the score must be beyond the bound, seconds.
+             * @default 0
+             */
+            for_s?: number;
+            /** @description When an alarm lies beneath another as its consequence; none: never. */
+            group?: components["schemas"]["Grouping"] | null;
+            label: components["schemas"]["Text"];
+            /**
+             * Measure
+             * @default deviations
+             * @enum {string}
+             */
+            measure?: "deviations" | "percent";
+            /** @description With {entity}, {value}, {since} as parameters. */
+            message: components["schemas"]["Text"];
+            /** Metric */
+            metric: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            operator: "same-hour";
+            /** Product */
+            product: string;
+            /**
+             * Severity
+             * @default moderate
+             * @enum {string}
+             */
+            severity?: "minor" | "moderate" | "severe" | "extreme";
+            /**
+             * Side
+             * @default both
+             * @enum {string}
+             */
+            side?: "both" | "above" | "below";
+            /**
+             * Spread Min
+             * @description The least standard deviation to reckon with, in the metric's unit.
+             * @default 0
+             */
+            spread_min?: number;
+            /**
+             * Weeks
+             * @default 4
+             */
+            weeks?: number;
+            /**
+             * Weeks Min
+             * @description With readings in fewer weeks there is no score.
+             * @default 3
+             */
+            weeks_min?: number;
+            /**
+             * Window S
+             * @default 3600
+             */
+            window_s?: number;
+        };
+        /**
+         * Schedule
+         * @description When a rule is in force, in the city's zone. Outside of it nothing breaks the rule.
+         */
+        Schedule: {
+            /**
+             * Days
+             * @description working: the city's working days with 调休; off: all others.
+             * @default all
+             * @enum {string}
+             */
+            days?: "all" | "working" | "off";
+            /**
+             * Hours
+             * @description From, until (excluded). `until` before `from` goes past midnight, of the day it began.
+             * @default [
+             *       [
+             *         "00:00",
+             *         "24:00"
+             *       ]
+             *     ]
+             */
+            hours?: [
+                string,
+                string
+            ][];
+            /**
+             * Weekdays
+             * @description ISO: 1 is Monday.
+             * @default [
+             *       1,
+             *       2,
+             *       3,
+             *       4,
+             *       5,
+             *       6,
+             *       7
+             *     ]
+             */
+            weekdays?: number[];
+        };
+        /** SecretOut */
+        SecretOut: {
+            /** Secret */
+            secret: string;
+        };
         /** SentPhoto */
         SentPhoto: {
             /**
@@ -2037,6 +4411,90 @@ export interface components {
              */
             expires_at: string;
         };
+        /**
+         * ShareIn
+         * @description Either `devices`, or every device of `product` (in `area`) that `owner` has, also future ones.
+         */
+        ShareIn: {
+            /** Area */
+            area?: string | null;
+            /**
+             * Devices
+             * @default []
+             */
+            devices?: string[];
+            /**
+             * Metrics
+             * @description None: all.
+             */
+            metrics?: string[] | null;
+            /** Owner */
+            owner?: string | null;
+            /** Product */
+            product?: string | null;
+            /** Purpose */
+            purpose: string;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
+        };
+        /** ShareOut */
+        ShareOut: {
+            /** Area */
+            area: string | null;
+            /**
+             * Asked At
+             * Format: date-time
+             */
+            asked_at: string;
+            /** Decided At */
+            decided_at: string | null;
+            /** Department */
+            department: string;
+            /** Devices */
+            devices: string[];
+            /**
+             * Grade
+             * @enum {string}
+             */
+            grade: "general" | "important" | "core";
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Metrics */
+            metrics: string[] | null;
+            /** Owner */
+            owner: string | null;
+            /** Product */
+            product: string | null;
+            /** Purpose */
+            purpose: string;
+            /** Reason */
+            reason: string | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "asked" | "granted" | "refused" | "withdrawn" | "revoked";
+            /** Valid */
+            valid: boolean;
+            /**
+             * Valid Until
+             * Format: date-time
+             */
+            valid_until: string;
+        };
+        /** SharesOut */
+        SharesOut: {
+            /** Items */
+            items: components["schemas"]["ShareOut"][];
+            /** Next */
+            next: string | null;
+        };
         /** SignedInAccount */
         SignedInAccount: {
             /** Account */
@@ -2051,12 +4509,330 @@ export interface components {
             /** Roles */
             roles: string[];
         };
-        /** TakenOut */
+        /**
+         * SilenceRule
+         * @description A device that has said nothing for a time.
+         */
+        SilenceRule: {
+            /** @description When the rule is in force; none: always. */
+            active?: components["schemas"]["Schedule"] | null;
+            /**
+             * After S
+             * @description Silence longer than this opens the alarm, seconds.
+             */
+            after_s: number;
+            /** @description The case to open; none: the alarm only. */
+            case?: components["schemas"]["RaisedCase"] | null;
+            /**
+             * Escalation
+             * @description What happens while nobody acknowledges an alarm; none: as the city's file says.
+             */
+            escalation?: components["schemas"]["EscalationLevel"][] | null;
+            /** @description None: as the city's file says. */
+            flood?: components["schemas"]["FloodLimit"] | null;
+            /** @description When an alarm lies beneath another as its consequence; none: never. */
+            group?: components["schemas"]["Grouping"] | null;
+            label: components["schemas"]["Text"];
+            /** @description With {entity}, {value}, {since} as parameters. */
+            message: components["schemas"]["Text"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            operator: "silence";
+            /** Product */
+            product: string;
+            /**
+             * Severity
+             * @default moderate
+             * @enum {string}
+             */
+            severity?: "minor" | "moderate" | "severe" | "extreme";
+        };
+        /**
+         * StuckRule
+         * @description A metric whose value stands still.
+         */
+        StuckRule: {
+            /** @description When the rule is in force; none: always. */
+            active?: components["schemas"]["Schedule"] | null;
+            /** @description The case to open; none: the alarm only. */
+            case?: components["schemas"]["RaisedCase"] | null;
+            /**
+             * Escalation
+             * @description What happens while nobody acknowledges an alarm; none: as the city's file says.
+             */
+            escalation?: components["schemas"]["EscalationLevel"][] | null;
+            /** @description None: as the city's file says. */
+            flood?: components["schemas"]["FloodLimit"] | null;
+            /**
+             * For S
+             * @description Standing still so long opens the alarm, seconds.
+             */
+            for_s: number;
+            /** @description When an alarm lies beneath another as its consequence; none: never. */
+            group?: components["schemas"]["Grouping"] | null;
+            label: components["schemas"]["Text"];
+            /** @description With {entity}, {value}, {since} as parameters. */
+            message: components["schemas"]["Text"];
+            /** Metric */
+            metric: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            operator: "stuck";
+            /** Product */
+            product: string;
+            /**
+             * Readings
+             * @description How many readings in a row must hold it, at least.
+             * @default 1
+             */
+            readings?: number;
+            /**
+             * Severity
+             * @default moderate
+             * @enum {string}
+             */
+            severity?: "minor" | "moderate" | "severe" | "extreme";
+            /**
+             * Tolerance
+             * @description A value within so much of the first one has not changed.
+             * @default 0
+             */
+            tolerance?: number;
+            /**
+             * Unless At
+             * @description Values (within `tolerance`) at which standing still is normal, e.g. 0 of a dry gauge.
+             * @default []
+             */
+            unless_at?: number[];
+        };
+        /** SubscriptionChangeIn */
+        SubscriptionChangeIn: {
+            /** Name */
+            name?: string | null;
+            /** Url */
+            url?: string | null;
+        };
+        /** SubscriptionIn */
+        SubscriptionIn: {
+            /** Change Min */
+            change_min?: number | null;
+            /**
+             * Channel
+             * @enum {string}
+             */
+            channel: "webhook" | "mqtt" | "events";
+            /** Interval S */
+            interval_s?: number | null;
+            /**
+             * Metrics
+             * @description None: the share's.
+             */
+            metrics?: string[] | null;
+            /**
+             * Mode
+             * @default every
+             * @enum {string}
+             */
+            mode?: "every" | "interval" | "change";
+            /** Name */
+            name: string;
+            /**
+             * Share
+             * Format: uuid
+             */
+            share: string;
+            /** Url */
+            url?: string | null;
+        };
+        /** SubscriptionMadeOut */
+        SubscriptionMadeOut: {
+            /** Backlog */
+            backlog: number;
+            /** Change Min */
+            change_min: number | null;
+            /**
+             * Channel
+             * @enum {string}
+             */
+            channel: "webhook" | "mqtt" | "events";
+            /** Delivered */
+            delivered: number;
+            /** Delivered At */
+            delivered_at: string | null;
+            /** Department */
+            department: string;
+            /** Failing Since */
+            failing_since: string | null;
+            /** Failures */
+            failures: number;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Interval S */
+            interval_s: number | null;
+            /** Last Error */
+            last_error: string | null;
+            /** Last Error At */
+            last_error_at: string | null;
+            /**
+             * Made At
+             * Format: date-time
+             */
+            made_at: string;
+            /** Metrics */
+            metrics: string[] | null;
+            /**
+             * Mode
+             * @enum {string}
+             */
+            mode: "every" | "interval" | "change";
+            /** Name */
+            name: string;
+            /**
+             * Next Attempt At
+             * Format: date-time
+             */
+            next_attempt_at: string;
+            /** Oldest At */
+            oldest_at: string | null;
+            /**
+             * Secret
+             * @description Signs webhooks (Standard Webhooks). Shown this once.
+             */
+            secret: string;
+            /**
+             * Share
+             * Format: uuid
+             */
+            share: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "active" | "parked" | "full" | "ended";
+            /** Topic */
+            topic: string | null;
+            /** Url */
+            url: string | null;
+            /** Valid */
+            valid: boolean;
+        };
+        /**
+         * SubscriptionOut
+         * @description `backlog`: readings that wait; `oldest_at`: since when the oldest does.
+         */
+        SubscriptionOut: {
+            /** Backlog */
+            backlog: number;
+            /** Change Min */
+            change_min: number | null;
+            /**
+             * Channel
+             * @enum {string}
+             */
+            channel: "webhook" | "mqtt" | "events";
+            /** Delivered */
+            delivered: number;
+            /** Delivered At */
+            delivered_at: string | null;
+            /** Department */
+            department: string;
+            /** Failing Since */
+            failing_since: string | null;
+            /** Failures */
+            failures: number;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Interval S */
+            interval_s: number | null;
+            /** Last Error */
+            last_error: string | null;
+            /** Last Error At */
+            last_error_at: string | null;
+            /**
+             * Made At
+             * Format: date-time
+             */
+            made_at: string;
+            /** Metrics */
+            metrics: string[] | null;
+            /**
+             * Mode
+             * @enum {string}
+             */
+            mode: "every" | "interval" | "change";
+            /** Name */
+            name: string;
+            /**
+             * Next Attempt At
+             * Format: date-time
+             */
+            next_attempt_at: string;
+            /** Oldest At */
+            oldest_at: string | null;
+            /**
+             * Share
+             * Format: uuid
+             */
+            share: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "active" | "parked" | "full" | "ended";
+            /** Topic */
+            topic: string | null;
+            /** Url */
+            url: string | null;
+            /** Valid */
+            valid: boolean;
+        };
+        /** SubscriptionsOut */
+        SubscriptionsOut: {
+            /** Items */
+            items: components["schemas"]["SubscriptionOut"][];
+            /** Next */
+            next: string | null;
+        };
+        /** SuppressIn */
+        SuppressIn: {
+            /** Reason */
+            reason: string;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
+        };
+        /**
+         * TakenOut
+         * @description How many readings or messages are in the stream, and why others are not; of many the first.
+         */
         TakenOut: {
             /** Accepted */
             accepted: number;
+            /** Refused */
+            refused: number;
             /** Rejected */
             rejected: components["schemas"]["RejectedOut"][];
+        };
+        /** TestOut */
+        TestOut: {
+            /** Delivered */
+            delivered: boolean;
+            /** Error */
+            error: string | null;
+            /** Status */
+            status: number | null;
         };
         /**
          * Text
@@ -2067,6 +4843,75 @@ export interface components {
             en: string;
             /** Zh */
             zh: string;
+        };
+        /** ThingOut */
+        ThingOut: {
+            /** Id */
+            id: string;
+            name: components["schemas"]["Text"];
+        };
+        /**
+         * ThresholdRule
+         * @description A metric above or below a bound for a duration; clears past `clear` (hysteresis).
+         */
+        ThresholdRule: {
+            /** Above */
+            above?: number | null;
+            /** @description When the rule is in force; none: always. */
+            active?: components["schemas"]["Schedule"] | null;
+            /** Below */
+            below?: number | null;
+            /** @description The case to open; none: the alarm only. */
+            case?: components["schemas"]["RaisedCase"] | null;
+            /**
+             * Clear
+             * @description Bound for clearing; none: the same bound.
+             */
+            clear?: number | null;
+            /**
+             * Escalation
+             * @description What happens while nobody acknowledges an alarm; none: as the city's file says.
+             */
+            escalation?: components["schemas"]["EscalationLevel"][] | null;
+            /** @description None: as the city's file says. */
+            flood?: components["schemas"]["FloodLimit"] | null;
+            /**
+             * For S
+             * @description How long the condition must hold, seconds.
+             * @default 0
+             */
+            for_s?: number;
+            /** @description When an alarm lies beneath another as its consequence; none: never. */
+            group?: components["schemas"]["Grouping"] | null;
+            label: components["schemas"]["Text"];
+            /** @description With {entity}, {value}, {since} as parameters. */
+            message: components["schemas"]["Text"];
+            /** Metric */
+            metric: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            operator: "threshold";
+            /** Product */
+            product: string;
+            /**
+             * Readings
+             * @description How many readings in a row must hold it, at least.
+             * @default 1
+             */
+            readings?: number;
+            /**
+             * Relative To
+             * @description A numeric attribute of the device, e.g. capacity: bounds are shares of it.
+             */
+            relative_to?: string | null;
+            /**
+             * Severity
+             * @default moderate
+             * @enum {string}
+             */
+            severity?: "minor" | "moderate" | "severe" | "extreme";
         };
         /** TimelineActor */
         TimelineActor: {
@@ -2098,6 +4943,11 @@ export interface components {
              * Format: date-time
              */
             time: string;
+        };
+        /** TimelineOut */
+        TimelineOut: {
+            /** Items */
+            items: components["schemas"]["EntryOut"][];
         };
         /** TokenList */
         TokenList: {
@@ -2189,6 +5039,32 @@ export interface components {
             /** Timeline */
             timeline: components["schemas"]["ReportTimelineEntry"][];
         };
+        /** UseOut */
+        UseOut: {
+            /** Department */
+            department: string;
+            /** Purpose */
+            purpose: string;
+            /**
+             * Share
+             * Format: uuid
+             */
+            share: string;
+            /** Subscriptions */
+            subscriptions: number;
+            /**
+             * Valid Until
+             * Format: date-time
+             */
+            valid_until: string;
+        };
+        /** UsesOut */
+        UsesOut: {
+            /** Items */
+            items: components["schemas"]["UseOut"][];
+            /** Next */
+            next?: string | null;
+        };
         /** ValidationError */
         ValidationError: {
             /** Context */
@@ -2202,6 +5078,78 @@ export interface components {
             /** Error Type */
             type: string;
         };
+        /**
+         * WindowRule
+         * @description A statistic of the readings of the last `window_s`. Score: the statistic.
+         */
+        WindowRule: {
+            /** Above */
+            above?: number | null;
+            /** @description When the rule is in force; none: always. */
+            active?: components["schemas"]["Schedule"] | null;
+            /** Below */
+            below?: number | null;
+            /** @description The case to open; none: the alarm only. */
+            case?: components["schemas"]["RaisedCase"] | null;
+            /**
+             * Clear
+             * @description Bound for clearing; none: the same bound.
+             */
+            clear?: number | null;
+            /**
+             * Count Min
+             * @description Fewer readings say nothing. `count` and `sum` need none: of nothing they are 0.
+             * @default 1
+             */
+            count_min?: number;
+            /**
+             * Escalation
+             * @description What happens while nobody acknowledges an alarm; none: as the city's file says.
+             */
+            escalation?: components["schemas"]["EscalationLevel"][] | null;
+            /**
+             * Every S
+             * @description How often it is evaluated, seconds.
+             * @default 300
+             */
+            every_s?: number;
+            /** @description None: as the city's file says. */
+            flood?: components["schemas"]["FloodLimit"] | null;
+            /**
+             * For S
+             * @description How long the score must be beyond the bound, seconds.
+             * @default 0
+             */
+            for_s?: number;
+            /** @description When an alarm lies beneath another as its consequence; none: never. */
+            group?: components["schemas"]["Grouping"] | null;
+            label: components["schemas"]["Text"];
+            /** @description With {entity}, {value}, {since} as parameters. */
+            message: components["schemas"]["Text"];
+            /** Metric */
+            metric: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            operator: "window";
+            /** Product */
+            product: string;
+            /**
+             * Severity
+             * @default moderate
+             * @enum {string}
+             */
+            severity?: "minor" | "moderate" | "severe" | "extreme";
+            /**
+             * Statistic
+             * @description rate: change per second from the window's first reading to its last.
+             * @enum {string}
+             */
+            statistic: "mean" | "min" | "max" | "count" | "sum" | "rate";
+            /** Window S */
+            window_s: number;
+        };
     };
     responses: never;
     parameters: never;
@@ -2211,6 +5159,41 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    handle_api_handles__prefix___suffix__get: {
+        parameters: {
+            query?: {
+                type?: string[] | null;
+                index?: number[] | null;
+            };
+            header?: never;
+            path: {
+                prefix: string;
+                suffix: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     accounts_api_v1_accounts_get: {
         parameters: {
             query?: {
@@ -2273,7 +5256,16 @@ export interface operations {
     list_alarms_api_v1_alarms_get: {
         parameters: {
             query?: {
-                state?: ("open" | "acknowledged" | "cleared") | null;
+                state?: ("open" | "acknowledged" | "suppressed" | "cleared") | null;
+                severity?: ("minor" | "moderate" | "severe" | "extreme") | null;
+                scene?: string | null;
+                rule?: string | null;
+                district?: string | null;
+                device?: string | null;
+                since?: string | null;
+                /** @description true: only what lies beneath nothing */
+                roots?: boolean | null;
+                parent?: string | null;
                 limit?: number;
                 cursor?: string | null;
             };
@@ -2330,7 +5322,7 @@ export interface operations {
             };
         };
     };
-    acknowledge_api_v1_alarms__alarm__acknowledge_post: {
+    get_alarm_api_v1_alarms__alarm__get: {
         parameters: {
             query?: never;
             header?: never;
@@ -2340,6 +5332,436 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlarmDetailOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    acknowledge_api_v1_alarms__alarm__acknowledge_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alarm: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ActionIn"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlarmOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    assign_api_v1_alarms__alarm__assign_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alarm: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AssignIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlarmOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    close_api_v1_alarms__alarm__close_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alarm: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CommentIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlarmOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    comment_api_v1_alarms__alarm__comments_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alarm: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CommentIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlarmOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    suppress_api_v1_alarms__alarm__suppress_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alarm: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SuppressIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlarmOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_timeline_api_v1_alarms__alarm__timeline_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alarm: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TimelineOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    unsuppress_api_v1_alarms__alarm__unsuppress_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alarm: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ActionIn"] | null;
+            };
+        };
         responses: {
             /** @description Successful Response */
             200: {
@@ -3050,6 +6472,69 @@ export interface operations {
             };
         };
     };
+    find_devices_api_v1_catalogue_devices_get: {
+        parameters: {
+            query?: {
+                q?: string | null;
+                product?: string | null;
+                area?: string | null;
+                owner?: string | null;
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CatalogueOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     categories_api_v1_categories_get: {
         parameters: {
             query?: never;
@@ -3066,6 +6551,66 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CategoryList"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    issue_credentials_api_v1_credentials_post: {
+        parameters: {
+            query?: {
+                product?: string | null;
+                owner?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
                 };
             };
             /** @description Nobody is signed in */
@@ -3402,14 +6947,60 @@ export interface operations {
     };
     register_devices_api_v1_devices_post: {
         parameters: {
-            query?: never;
+            query?: {
+                product?: string | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["DevicesIn"];
+                "application/json": {
+                    /** Devices */
+                    devices: {
+                        /**
+                         * Attributes
+                         * @default {}
+                         */
+                        attributes?: {
+                            [key: string]: number | string | boolean;
+                        };
+                        /** Device */
+                        device: string;
+                        /** Entity */
+                        entity: string;
+                        /**
+                         * Gateway
+                         * @description Id of the device that may speak for it.
+                         */
+                        gateway?: string | null;
+                        /** Lat */
+                        lat?: number | null;
+                        /** Lon */
+                        lon?: number | null;
+                        /**
+                         * Text
+                         * @description A text in Chinese and English.
+                         */
+                        name: {
+                            /** En */
+                            en: string;
+                            /** Zh */
+                            zh: string;
+                        };
+                        /**
+                         * Owner
+                         * @description Id of the department that owns it.
+                         */
+                        owner?: string | null;
+                        /** Product */
+                        product: string;
+                    }[];
+                };
+                "application/vnd.apache.arrow.stream": string;
+                "application/vnd.apache.parquet": string;
+                "text/csv": string;
             };
         };
         responses: {
@@ -3518,6 +7109,183 @@ export interface operations {
             };
         };
     };
+    list_credentials_api_v1_devices__device__credentials_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                device: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CredentialsOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    issue_credential_api_v1_devices__device__credentials_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                device: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["CredentialIn"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuedOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_credential_api_v1_devices__device__credentials__credential__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                device: string;
+                credential: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_readings_api_v1_devices__device__readings_get: {
         parameters: {
             query: {
@@ -3542,6 +7310,180 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ReadingsOut"];
                 };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_uses_api_v1_devices__device__uses_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                device: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsesOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_edges_api_v1_edges_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EdgesOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pin_edge_api_v1_edges__edge__pin_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                edge: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PinIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Nobody is signed in */
             401: {
@@ -3754,6 +7696,280 @@ export interface operations {
             };
         };
     };
+    forecast_api_v1_forecast_get: {
+        parameters: {
+            query: {
+                device: string;
+                metric: string;
+                hours?: number;
+                share?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ForecastOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_history_api_v1_history_get: {
+        parameters: {
+            query: {
+                /** @description DEVICE:METRIC, split at the last colon. */
+                series: string[];
+                /** @description ISO 8601; none: 24 hours before `to`. */
+                from?: string | null;
+                /** @description ISO 8601, excluded; none: now. */
+                to?: string | null;
+                bucket?: string | null;
+                /** @description Names, separated by commas. */
+                aggregate?: string;
+                points?: number | null;
+                /** @description json, csv, arrow, parquet; none: Accept. */
+                format?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer in the format that was asked for */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                    "application/vnd.apache.arrow.stream": unknown;
+                    "application/vnd.apache.parquet": unknown;
+                    "text/csv": unknown;
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_groups_api_v1_history_groups_get: {
+        parameters: {
+            query: {
+                product: string;
+                metric: string;
+                by?: string;
+                /** @description ISO 8601; none: 24 hours before `to`. */
+                from?: string | null;
+                /** @description ISO 8601, excluded; none: now. */
+                to?: string | null;
+                bucket?: string;
+                /** @description Names, separated by commas. */
+                aggregate?: string;
+                /** @description json, csv, arrow, parquet; none: Accept. */
+                format?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer in the format that was asked for */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                    "application/vnd.apache.arrow.stream": unknown;
+                    "application/vnd.apache.parquet": unknown;
+                    "text/csv": unknown;
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    write_api_v1_influx_write_post: {
+        parameters: {
+            query?: {
+                precision?: "ns" | "us" | "ms" | "s" | "n" | "u" | "m" | "h";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "text/plain": string;
+            };
+        };
+        responses: {
+            /** @description Some lines were refused. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TakenOut"];
+                };
+            };
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_layers_api_v1_layers_get: {
         parameters: {
             query?: never;
@@ -3871,6 +8087,494 @@ export interface operations {
             };
         };
     };
+    get_box_api_v1_live_box_get: {
+        parameters: {
+            query: {
+                /** @description West, south, east, north; WGS 84. */
+                bbox: string;
+                metric?: string | null;
+                product?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LiveDevicesOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_cells_api_v1_live_cells_get: {
+        parameters: {
+            query: {
+                metric: string;
+                resolution: number;
+                product?: string | null;
+                /** @description West, south, east, north; WGS 84. */
+                bbox?: string | null;
+                centre?: boolean;
+                boundary?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CellsOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    find_nearest_api_v1_live_nearest_get: {
+        parameters: {
+            query: {
+                lon: number;
+                lat: number;
+                k?: number;
+                metric?: string | null;
+                product?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LiveDevicesOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_values_api_v1_live_values_get: {
+        parameters: {
+            query?: {
+                device?: string[] | null;
+                entity?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LiveDevicesOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    find_within_api_v1_live_within_post: {
+        parameters: {
+            query?: {
+                district?: string | null;
+                metric?: string | null;
+                product?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PolygonIn"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LiveDevicesOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_windows_api_v1_maintenance_get: {
+        parameters: {
+            query?: {
+                running?: boolean;
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MaintenancesOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    plan_api_v1_maintenance_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MaintenanceIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MaintenanceOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_api_v1_maintenance__window__end_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                window: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MaintenanceOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     meta_api_v1_meta_get: {
         parameters: {
             query?: never;
@@ -3887,6 +8591,62 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Meta"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_overview_api_v1_net_overview_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NetOverviewOut"];
                 };
             };
             /** @description Nobody is signed in */
@@ -4163,14 +8923,48 @@ export interface operations {
     };
     take_api_v1_readings_post: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description None: each device's own. */
+                product?: string | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["BatchIn"];
+                "application/json": {
+                    /** Messages */
+                    messages?: {
+                        /** Device */
+                        device: string;
+                        /** Payload */
+                        payload: unknown;
+                        /**
+                         * Product
+                         * @description None: the batch's.
+                         */
+                        product?: string | null;
+                    }[] | null;
+                    /** Product */
+                    product?: string | null;
+                    /** Readings */
+                    readings?: {
+                        /** Device */
+                        device: string;
+                        /** Metric */
+                        metric: string;
+                        /**
+                         * Time
+                         * @description None: the time of arrival.
+                         */
+                        time?: string | null;
+                        /** Value */
+                        value: number | boolean | string;
+                    }[] | null;
+                };
+                "application/vnd.apache.arrow.stream": string;
+                "application/x-ndjson": string;
             };
         };
         responses: {
@@ -4581,6 +9375,362 @@ export interface operations {
             };
         };
     };
+    list_rules_api_v1_rules_get: {
+        parameters: {
+            query?: {
+                scene?: string | null;
+                product?: string | null;
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RulesOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_rule_api_v1_rules_city__rule__put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rule: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ThresholdRule"] | components["schemas"]["RangeRule"] | components["schemas"]["RateRule"] | components["schemas"]["StuckRule"] | components["schemas"]["SilenceRule"] | components["schemas"]["WindowRule"] | components["schemas"]["SameHourRule"] | components["schemas"]["NeighboursRule"] | components["schemas"]["RelatedRule"] | components["schemas"]["ForecastRule"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleDetailOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_rule_api_v1_rules_city__rule__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rule: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_changes_api_v1_rules_city__rule__changes_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rule: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangesOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    dry_run_api_v1_rules_dry_run_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DryRunIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DryRunOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_rule_api_v1_rules__scene___rule__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                scene: string;
+                rule: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleDetailOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     current_api_v1_session_get: {
         parameters: {
             query?: never;
@@ -4809,6 +9959,1012 @@ export interface operations {
             };
         };
     };
+    list_shares_api_v1_shares_get: {
+        parameters: {
+            query?: {
+                state?: ("asked" | "granted" | "refused" | "withdrawn" | "revoked") | null;
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SharesOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ask_api_v1_shares_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ShareIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShareOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_share_api_v1_shares__share__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                share: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShareOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    grant_api_v1_shares__share__grant_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                share: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GrantIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShareOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    refuse_api_v1_shares__share__refuse_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                share: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReasonIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShareOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_api_v1_shares__share__revoke_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                share: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReasonIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShareOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    withdraw_api_v1_shares__share__withdraw_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                share: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShareOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_subscriptions_api_v1_subscriptions_get: {
+        parameters: {
+            query?: {
+                share?: string | null;
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionsOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    make_api_v1_subscriptions_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SubscriptionIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionMadeOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_subscription_api_v1_subscriptions__subscription__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                subscription: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_api_v1_subscriptions__subscription__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                subscription: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_api_v1_subscriptions__subscription__patch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                subscription: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SubscriptionChangeIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_waiting_api_v1_subscriptions__subscription__deliveries_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                subscription: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ParcelsOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    events_api_v1_subscriptions__subscription__events_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                subscription: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resume_api_v1_subscriptions__subscription__resume_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                subscription: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    renew_secret_api_v1_subscriptions__subscription__secret_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                subscription: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecretOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    test_api_v1_subscriptions__subscription__test_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                subscription: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     tokens_api_v1_tokens_get: {
         parameters: {
             query?: never;
@@ -4981,6 +11137,75 @@ export interface operations {
             };
         };
     };
+    resolve_many_id_resolve_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AskedIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: {
+                            [key: string]: unknown;
+                        }[];
+                    };
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    resolve_id__prefix___suffix__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                prefix: string;
+                suffix: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     requests_open311_v2_requests__form__get: {
         parameters: {
             query?: never;
@@ -5139,6 +11364,28 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    service_sensorthings_v1_1_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
                 };
             };
         };
