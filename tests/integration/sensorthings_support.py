@@ -3,9 +3,11 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import httpx
 from fastapi import FastAPI, Request
+from tests.integration.lake_support import lake_in
 from tests.integration.sensing_support import City
 
 from yunnao.infra import http
@@ -14,6 +16,8 @@ from yunnao.kernel.ids import new_id
 from yunnao.kernel.principal import ANONYMOUS, Principal
 from yunnao.kernel.text import Text
 from yunnao.modules.identity.facade import Identity, Policies
+from yunnao.modules.sensing.history.duck_engine import DuckEngine
+from yunnao.modules.sensing.history.history import History
 from yunnao.modules.sensing.live.table import LiveTable
 from yunnao.modules.sensing.sensorthings import http as sensorthings_http
 from yunnao.modules.sensing.sensorthings.facade import SensorThings
@@ -34,7 +38,9 @@ async def client_of(city: City, folder: Path, role: str) -> AsyncIterator[httpx.
 
     app = FastAPI()
     http.install(app, city.database, authenticate)
-    things = SensorThings(city.clock, LiveNewest(LiveTable(folder)), city.sensing, city.twin)
+    readings = lake_in(folder).readings
+    history = History(city.clock, city.twin, lake_in(folder), DuckEngine(readings), ZoneInfo("Asia/Shanghai"))
+    things = SensorThings(city.clock, LiveNewest(LiveTable(folder)), history, city.sensing, city.twin)
     app.include_router(sensorthings_http.router(things, Identity(city.clock, Policies.load(), None)))
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     headers = {"X-Role": role, "Accept-Language": "en"}

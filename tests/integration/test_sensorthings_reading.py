@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.integration.lake_support import keep, lake_in
 from tests.integration.sensing_support import NOW, City, at, city_of
 from tests.integration.sensorthings_support import ROOT, client_of
 
@@ -310,6 +311,33 @@ async def test_what_cannot_be_understood_is_refused_with_a_reason(client: httpx.
             assert answer.status_code in {200, 422}, answer.text
         else:
             assert (answer.status_code, answer.json()["code"]) == (422, code), options
+
+
+async def test_sealed_observations_of_a_datastream_are_read_with_the_hot_ones(
+    client: httpx.AsyncClient, city: City, tmp_path: Path
+) -> None:
+    hours = [-3 * 3600, -2 * 3600, -3600]
+    await city.take(*[("level", "L-1", {"level": -n / 3600, "t": at(n)}) for n in hours])
+    level = await stream(client, "L-1", "level")
+    path = f"Datastreams({level})/Observations"
+    before = await get(client, path, count="true")
+    assert before["@iot.count"] == 6
+    await keep(city, lake_in(tmp_path))
+    await city.take(("level", "L-1", {"level": 4.5, "t": city.clock.now().isoformat()}))
+    assert not await city.rows("SELECT 1 FROM sensing.reading WHERE series = %s AND value = 3", level)
+    after = await get(client, path, count="true")
+    assert after["@iot.count"] == 7
+    assert [o["@iot.id"] for o in after["value"][:6]] == [o["@iot.id"] for o in before["value"]]
+    oldest = before["value"][0]
+    assert await get(client, oldest["@iot.selfLink"]) == oldest
+    for name in ("Datastream", "FeatureOfInterest"):
+        assert (await get(client, oldest[f"{name}@iot.navigationLink"]))["name"]
+    newest = (await get(client, path, orderby="phenomenonTime desc", top=3))["value"]
+    assert [o["result"] for o in newest] == [4.5, 0.0, 0.1]
+    chosen = (
+        f"Datastream/id eq {level} and phenomenonTime lt {at(-7000).replace('+00:00', 'Z')} and result gt 2.5"
+    )
+    assert await results(client, chosen) == [3]
 
 
 async def test_a_huge_top_is_served_in_pages(client: httpx.AsyncClient) -> None:

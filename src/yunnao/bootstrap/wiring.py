@@ -193,7 +193,7 @@ def assemble(
         scheduled=Scheduled(clock, twin, zone, city.manifest.alarms, WholePast(history)),
         cases=cases,
         edges=EdgeCentre(clock),
-        sensorthings=SensorThings(clock, LiveNewest(table), sensing, twin),
+        sensorthings=SensorThings(clock, LiveNewest(table), history, sensing, twin),
         identifiers=Identifiers(twin, city.manifest.prefix),
         access=Access(clock, identity, twin, sensing),
         lake=lake,

@@ -11,6 +11,7 @@ from yunnao.modules.sensing.sensorthings.domain.options import Options
 from yunnao.modules.sensing.sensorthings.domain.paths import ResourcePath
 from yunnao.modules.sensing.sensorthings.latest import Newest
 from yunnao.modules.sensing.sensorthings.observing import Observer
+from yunnao.modules.sensing.sensorthings.past import History
 from yunnao.modules.sensing.sensorthings.reading import Page, Reader
 from yunnao.modules.twin.facade import Twin
 
@@ -18,15 +19,16 @@ from yunnao.modules.twin.facade import Twin
 class SensorThings:
     """What the doors ask; every method runs in the caller's transaction."""
 
-    def __init__(self, clock: Clock, newest: Newest, sensing: Sensing, twin: Twin) -> None:
+    def __init__(self, clock: Clock, newest: Newest, history: History, sensing: Sensing, twin: Twin) -> None:
         self._clock = clock
         self._newest = newest
+        self._history = history
         self._sensing = sensing
         self._twin = twin
 
     async def read(self, tx: Transaction, path: ResourcePath, options: Options, language: Language) -> Page:
         """Rows at the end of a path; see `Reader.read`."""
-        return await Reader(tx, self._clock, self._newest, language).read(path, options)
+        return await Reader(tx, self._clock, self._newest, self._history, language).read(path, options)
 
     async def create(self, tx: Transaction, entity_set: str, body: dict[str, Any]) -> int | str:
         """The id of the new entity; an Observation is in the stream, and stored within moments."""

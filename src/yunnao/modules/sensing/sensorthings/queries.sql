@@ -20,6 +20,12 @@ JOIN sensing.product p ON p.product = d.product
 JOIN twin.entity e ON e.id = d.entity
 LEFT JOIN sensorthings.observation x ON x.series = t.series AND x.time = t.time
 
+-- name: sealed_series
+-- Device and metric of the series, where a sealed hour meets the span; a lake that cannot have anything is not asked.
+SELECT d.id AS device, s.metric FROM sensing.series s JOIN sensing.device d ON d.number = s.device
+WHERE s.series = %(series)s
+    AND EXISTS (SELECT FROM sensing.sealed h WHERE h.starts_at < %(until)s AND h.ends_at > %(start)s);
+
 -- name: limit_time
 -- A question that nobody foresaw ends before it holds up the others.
 SELECT set_config('statement_timeout', %(limit)s, true);

@@ -21,8 +21,10 @@ from yunnao.modules.sensing.sensorthings.domain.options import (
 from yunnao.modules.sensing.sensorthings.domain.paths import ResourcePath
 from yunnao.modules.sensing.sensorthings.domain.sql import Parameters
 from yunnao.modules.sensing.sensorthings.domain.statements import ALIAS, Selection, columns, reached
-from yunnao.modules.sensing.sensorthings.latest import QUERIES, Newest
+from yunnao.modules.sensing.sensorthings.latest import QUERIES, Newest, NewestReadings
+from yunnao.modules.sensing.sensorthings.past import History, newest_first, past_of, span_of
 
+_GIVEN = QUERIES["newest_as_observations"]
 statement_s_max = 20
 rows_max = 200_000
 """Rows of one answer, with all that is expanded."""
@@ -51,10 +53,13 @@ class Page:
 class Reader:
     """Reads for one request, in the reader's language."""
 
-    def __init__(self, tx: Transaction, clock: Clock, newest: Newest, language: Language) -> None:
+    def __init__(
+        self, tx: Transaction, clock: Clock, newest: Newest, history: History, language: Language
+    ) -> None:
         self._tx = tx
         self._now = clock.now()
         self._newest = newest
+        self._history = history
         self._language = language
         self._rows = 0
 
@@ -67,18 +72,24 @@ class Reader:
         await self._tx.execute(QUERIES["limit_time"], {"limit": f"{statement_s_max}s"})
         parameters = Parameters(self._language)
         selection = Selection(path.target, options, parameters, self._now)
-        conditions = reached(path.steps, parameters)
         asked = top_default if options.top is None else min(options.top, top_max)
         top = 1 if path.single else asked
-        rows = await self._fetch(selection.page(conditions, top), parameters)
+        rows = await self._fetch(selection.page(reached(path.steps, parameters), top), parameters)
+        past = await self._past(path, options, enough=len(rows) > (0 if path.single else top))
+        if past is not None:
+            parameters = self._given(past)
+            selection = Selection(path.target, options, parameters, self._now, _GIVEN)
+            rows = await self._fetch(selection.page(reached(path.steps, parameters), top), parameters)
         if not rows and len(path.steps) > 1 and not path.single:
             await self._require(path)
         if path.single and not rows:
             raise NotFound("sta_entity_missing", set=path.target.name)
         page = Page(path.target, options, [Found(row) for row in rows[:top]], top, len(rows) > top)
         if options.count:
-            counting = Parameters(self._language)
-            query = Selection(path.target, options, counting, self._now).count(reached(path.steps, counting))
+            counting = Parameters(self._language) if past is None else self._given(past)
+            source = None if past is None else _GIVEN
+            counted = Selection(path.target, options, counting, self._now, source)
+            query = counted.count(reached(path.steps, counting))
             page.count = (await self._fetch(query, counting))[0]["n"]
         await self._expand(page.entity_set, page.items, options)
         return page
@@ -139,6 +150,19 @@ class Reader:
 
     async def _newest_of(self, target: EntitySet, series: Sequence[int]) -> list[Row]:
         found = await self._newest.of_series(self._tx, series)
+        query = f"SELECT {ALIAS}.datastream AS parent, {columns(target)} FROM ({_GIVEN}) AS {ALIAS}"
+        return await self._fetch(query, self._given(found))
+
+    async def _past(self, path: ResourcePath, options: Options, *, enough: bool) -> NewestReadings | None:
+        """Readings of the one Datastream that is asked about, where some may be sealed; `enough`: hot ones
+        fill the page."""
+        span = span_of(path, options)
+        if span is None or (enough and (path.single or newest_first(options))):
+            return None
+        return await past_of(self._tx, self._history, span)
+
+    def _given(self, found: NewestReadings) -> Parameters:
+        """Parameters of a statement over these readings."""
         parameters = Parameters(self._language)
         parameters.values |= {
             "series": found.series,
@@ -146,9 +170,7 @@ class Reader:
             "values": found.value,
             "texts": found.text,
         }
-        source = QUERIES["newest_as_observations"]
-        query = f"SELECT {ALIAS}.datastream AS parent, {columns(target)} FROM ({source}) AS {ALIAS}"
-        return await self._fetch(query, parameters)
+        return parameters
 
     async def _fetch(self, query: str, parameters: Parameters) -> list[Row]:
         try:

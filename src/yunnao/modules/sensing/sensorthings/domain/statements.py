@@ -30,10 +30,25 @@ def reached(steps: Sequence[Step], parameters: Parameters, alias: str = ALIAS) -
     parent, navigation = steps[-2], last.navigation
     if len(steps) == 2 and parent.key is not None and (navigation.here,) == parent.entity_set.key:
         return [*found, f"{alias}.{navigation.there} = {parameters.add(parent.key[0])}"]
+    if parent.entity_set.name == "Observations" and parent.key is not None:
+        return [*found, _of_observation(navigation, parent.key, parameters, alias)]
     above = f"{alias}p"
     conditions = reached(steps[:-1], parameters, above)
     way = f"SELECT {above}.{navigation.here} FROM {parent.entity_set.view} AS {above}{_where(conditions)}"
     return [*found, f"{alias}.{navigation.there} = ANY(ARRAY({way}))"]
+
+
+def _of_observation(navigation: Navigation, key: Key, parameters: Parameters, alias: str) -> str:
+    """What an Observation leads to, told by its id alone: the reading itself may be sealed."""
+    series = parameters.add(key[0])
+    if navigation.here == "datastream":
+        return f"{alias}.id = {series}"
+    posted = (
+        "SELECT o.feature FROM sensorthings.observation o"
+        f" WHERE o.series = {series} AND o.time = {parameters.add(key[1])}"
+    )
+    thing = f"SELECT coalesce(({posted}), d.thing) FROM sensorthings.datastreams d WHERE d.id = {series}"
+    return f"{alias}.id = ANY(ARRAY({thing}))"
 
 
 def keyed(entity_set: EntitySet, key: Key, parameters: Parameters, alias: str = ALIAS) -> list[str]:
@@ -44,9 +59,16 @@ class Selection:
     """One SELECT of rows of a set that `options` let through."""
 
     def __init__(
-        self, entity_set: EntitySet, options: Options, parameters: Parameters, now: datetime
+        self,
+        entity_set: EntitySet,
+        options: Options,
+        parameters: Parameters,
+        now: datetime,
+        source: str | None = None,
     ) -> None:
+        """`source` stands where the set's view stands otherwise, with the same columns."""
         self._set = entity_set
+        self._source = entity_set.view if source is None else f"({source})"
         self._options = options
         self._parameters = parameters
         compiler = Compiler(Row(entity_set, ALIAS), parameters, now)
@@ -69,13 +91,13 @@ class Selection:
         key = [f"{ALIAS}.{column}" for column in self._set.key]
         where = [*conditions, *self._where, *self._after]
         return (
-            f"SELECT {columns(self._set)} FROM {self._set.view} AS {ALIAS}"
+            f"SELECT {columns(self._set)} FROM {self._source} AS {ALIAS}"
             f"{_where(where)} ORDER BY {', '.join([*self._order, *key])}"
             f" LIMIT {self._parameters.add(top + 1)} OFFSET {self._parameters.add(self._options.skip)}"
         )
 
     def count(self, conditions: Sequence[str]) -> str:
-        return f"SELECT count(*) AS n FROM {self._set.view} AS {ALIAS}{_where([*conditions, *self._where])}"
+        return f"SELECT count(*) AS n FROM {self._source} AS {ALIAS}{_where([*conditions, *self._where])}"
 
     def children(self, navigation: Navigation, keys: Sequence[int], top: int) -> str:
         """Rows that belong to each of `keys`, in one statement: `parent` is the key of whose they are."""
@@ -84,7 +106,7 @@ class Selection:
             where = [f"{ALIAS}.{navigation.there} = ANY({given}::bigint[])", *self._where]
             return (
                 f"SELECT {ALIAS}.{navigation.there} AS parent, {columns(self._set)}"
-                f" FROM {self._set.view} AS {ALIAS}{_where(where)}"
+                f" FROM {self._source} AS {ALIAS}{_where(where)}"
             )
         inner = self.page([f"{ALIAS}.{navigation.there} = k.parent"], top)
         each = f"unnest({given}::bigint[]) AS k (parent)"
