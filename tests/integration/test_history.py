@@ -28,6 +28,7 @@ from yunnao.modules.sensing.history.contracts import Question, SeriesName
 from yunnao.modules.sensing.history.duck_engine import DuckEngine
 from yunnao.modules.sensing.history.history import History
 from yunnao.modules.sensing.lake.tables import Lake
+from yunnao.modules.sensing.sharing.shares import Shares
 
 ZONE = ZoneInfo("Asia/Shanghai")
 HOUR_S = 3_600
@@ -59,7 +60,8 @@ async def client(city: City, history: History) -> AsyncIterator[httpx.AsyncClien
     app = FastAPI()
     http.install(app, city.database, authenticate)
     api = APIRouter(prefix="/api/v1")
-    api.include_router(history_http.router(history, Identity(city.clock, Policies.load(), None)))
+    identity = Identity(city.clock, Policies.load(), None)
+    api.include_router(history_http.router(history, identity, Shares(city.clock, identity)))
     app.include_router(api)
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app=app),

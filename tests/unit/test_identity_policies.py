@@ -36,6 +36,7 @@ ANYWHERE = {
     | OPEN
     | SHARING
     | {
+        "device:command", "device:approve_command",
         "events:subscribe", "alarm:acknowledge", "alarm:assign", "alarm:close", "alarm:comment",
         "alarm:suppress", "maintenance:edit", "case:list", "case:read", "case:read_reporter",
         "case:create", "case:assign", "case:reassign", "case:pass", "case:rework", "case:reject",
@@ -43,7 +44,10 @@ ANYWHERE = {
     },
     "department_staff": PERSON | OPEN | SHARING | {"alarm:comment", "events:subscribe", "case:create"},
     "field_worker": PERSON | OPEN | SHARING | {"alarm:comment", "events:subscribe", "case:create"},
-    "leader": PERSON | OPEN | SHARING | {"events:subscribe", "case:list", "case:read", "photo:read"},
+    "leader": PERSON
+    | OPEN
+    | SHARING
+    | {"device:approve_command", "events:subscribe", "case:list", "case:read", "photo:read"},
     "data_steward": PERSON
     | OPEN
     | SHARING

@@ -28,6 +28,8 @@ from yunnao.modules.identity.facade import Identity, Policies
 from yunnao.modules.sensing.access.service import Access
 from yunnao.modules.sensing.alarming.facade import Alarms
 from yunnao.modules.sensing.batches.door import BatchDoor
+from yunnao.modules.sensing.commands.exchange import ensure_answers
+from yunnao.modules.sensing.commands.facade import Commands
 from yunnao.modules.sensing.edge.centre import EdgeCentre
 from yunnao.modules.sensing.facade import Sensing
 from yunnao.modules.sensing.history.duck_engine import DuckEngine
@@ -93,6 +95,7 @@ class Platform:
     batches: BatchDoor
     sharing: Sharing
     rules: Rules
+    commands: Commands
 
 
 def ensure_servers(
@@ -198,6 +201,7 @@ def assemble(
         access=Access(clock, identity, twin, sensing),
         lake=lake,
         batches=BatchDoor(clock, nervous),
+        commands=Commands(clock, identity),
         sharing=Sharing(clock, database, nervous, identity, settings.webhook_networks),
         history=history,
         rules=Rules(clock, twin, history, zone, calendar.is_workday, city.manifest.alarms),
@@ -236,3 +240,4 @@ async def _ensure_streams(platform: Platform) -> None:
     await platform.nervous.ensure_stream()
     await ensure_mqtt_stream(platform.nervous.jetstream, platform.servers.mqtt)
     await ensure_consumers(platform.nervous)
+    await ensure_answers(platform.nervous)

@@ -10,6 +10,7 @@ from yunnao.bootstrap import Platform, consumers, gate, timers
 from yunnao.infra.consumers import ConsumerRunner
 from yunnao.infra.jobs import CONCURRENCY_MAX, jobs_app
 from yunnao.infra.relay import Relay
+from yunnao.modules.sensing.commands.exchange import Exchange
 from yunnao.modules.sensing.edge.receiving import EdgeReceiver
 from yunnao.modules.sensing.lake.keeper import LakeKeeper
 
@@ -26,6 +27,7 @@ async def run(platform: Platform, stop: asyncio.Event) -> None:
             group.create_task(ConsumerRunner(consumer, platform.database, platform.nervous).run(stop))
         group.create_task(LakeKeeper(platform.clock, platform.database, platform.lake).run(stop))
         group.create_task(platform.sharing.deliverer().run(stop))
+        group.create_task(Exchange(platform.clock, platform.database, platform.nervous).run(stop))
         group.create_task(_run_jobs(platform, stop))
         if (answering := gate(platform)) is not None:
             group.create_task(answering.run(stop))

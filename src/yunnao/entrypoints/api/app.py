@@ -25,6 +25,7 @@ from yunnao.modules.sensing import http as sensing_http
 from yunnao.modules.sensing.access import http as access_http
 from yunnao.modules.sensing.alarming import http as alarms_http
 from yunnao.modules.sensing.batches import http as batches_http
+from yunnao.modules.sensing.commands import http as commands_http
 from yunnao.modules.sensing.edge import http as edge_http
 from yunnao.modules.sensing.history import http as history_http
 from yunnao.modules.sensing.identifiers import http as identifiers_http
@@ -64,10 +65,11 @@ def build(platform: Platform, live: Live) -> FastAPI:
         batches_http.router(platform.sensing, platform.batches, platform.identity),
         live_http.router(platform.sensing, platform.twin, platform.geography, platform.identity),
         access_http.router(platform.access, platform.identity),
-        history_http.router(platform.history, platform.identity),
+        history_http.router(platform.history, platform.identity, platform.sharing.shares),
         sharing_http.router(platform.sharing),
         rules_http.router(platform.rules, platform.identity),
         edge_http.router(platform.edges, platform.identity),
+        commands_http.router(platform.commands),
         cases_http.router(platform.cases, platform.identity),
         events.router(live, platform.identity),
     ):

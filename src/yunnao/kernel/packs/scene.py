@@ -19,6 +19,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from yunnao.kernel.packs.commands import Command
 from yunnao.kernel.packs.common import Code, Model, PascalName, Slug, Text, Version
 from yunnao.kernel.packs.decoders import BitsDecoder, Decoder
 from yunnao.kernel.packs.rules import Rule
@@ -96,6 +97,7 @@ class Product(Model):
     grade: Literal["general", "important", "core"] = Field(
         "general", description="Of the readings (GB/T 43697-2024): what other departments may know of them."
     )
+    commands: dict[Slug, Command] = {}
     interval_s: int = Field(60, ge=1, description="How often a device reports, seconds.")
     future_max_s: int = Field(300, ge=0, description="Readings further in the future are refused.")
     past_max_s: int = Field(31_536_000, ge=1, description="Readings older than this are refused.")

@@ -126,6 +126,8 @@ def _thing(resource: Resource) -> dict[str, Any]:
         attributes = {
             name: value for name in ("department", "grade") if (value := getattr(resource, name)) is not None
         }
+    if resource.command is not None:
+        attributes["command"] = resource.command
     if resource.shared:
         attributes["shared"] = True
     return {"uid": {"type": resource.type, "id": resource.id}, "attrs": attributes, "parents": []}

@@ -31,6 +31,8 @@ class Resource:
     tracked: bool = False
     shared: bool = False
     """Of a device: its readings are shared with the principal's department."""
+    command: Literal["routine", "operational", "critical"] | None = None
+    """Of a device: the grade of the command that is ordered."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from pydantic import BaseModel
 from yunnao.infra.http import CurrentPrincipal, Tx
 from yunnao.kernel.errors import InvalidInput
 from yunnao.kernel.text import Text
-from yunnao.modules.identity.contracts import Resource
 from yunnao.modules.identity.facade import Identity
 from yunnao.modules.sensing.history.contracts import (
     AGGREGATES,
@@ -24,6 +23,7 @@ from yunnao.modules.sensing.history.contracts import (
 )
 from yunnao.modules.sensing.history.formats import MEDIA_TYPES, chosen, pieces
 from yunnao.modules.sensing.history.history import History, default_span, points_max, series_max
+from yunnao.modules.sensing.sharing.shares import Shares
 
 readings_rows_max = 10_000
 series_text_max = 300
@@ -50,16 +50,16 @@ class ReadingsOut(BaseModel):
     points: list[tuple[datetime, Any]]
 
 
-def router(history: History, identity: Identity) -> APIRouter:
+def router(history: History, identity: Identity, shares: Shares) -> APIRouter:
     """Every door; paths without the API's prefix."""
     routes = APIRouter(tags=["history"])
-    _series(routes, history, identity)
+    _series(routes, history, shares)
     _groups(routes, history, identity)
-    _newest(routes, history, identity)
+    _newest(routes, history, shares)
     return routes
 
 
-def _series(routes: APIRouter, history: History, identity: Identity) -> None:
+def _series(routes: APIRouter, history: History, shares: Shares) -> None:
     @routes.get("/history", responses=OneSeries, response_class=StreamingResponse)
     async def get_history(
         request: Request,
@@ -81,8 +81,8 @@ def _series(routes: APIRouter, history: History, identity: Identity) -> None:
         """
         form = chosen(format, request.headers.get("accept"))
         names = [_series_name(text) for text in series]
-        for device in dict.fromkeys(name.device for name in names):
-            identity.authorize(principal, "device:read", Resource("Device", device))
+        for name in names:
+            await shares.authorize_readings(tx, principal, name.device, name.metric)
         first, end = _span(history, start, until)
         question = Question(names, first, end, bucket, _aggregates(aggregate), points)
         return _streamed(await history.ask(tx, question), form)
@@ -115,7 +115,7 @@ def _groups(routes: APIRouter, history: History, identity: Identity) -> None:
         return _streamed(await history.groups(tx, question), form)
 
 
-def _newest(routes: APIRouter, history: History, identity: Identity) -> None:
+def _newest(routes: APIRouter, history: History, shares: Shares) -> None:
     @routes.get("/devices/{device}/readings")
     async def get_readings(
         tx: Tx,
@@ -128,7 +128,7 @@ def _newest(routes: APIRouter, history: History, identity: Identity) -> None:
         limit: RowsMax = 1_000,
     ) -> ReadingsOut:
         """The newest `limit` points; without `from` of the 24 hours before the newest."""
-        identity.authorize(principal, "device:read", Resource("Device", device))
+        await shares.authorize_readings(tx, principal, device, metric)
         for moment in (start, until):
             _check_zone(moment)
         found = await history.readings(tx, device, metric, start=start, until=until, limit=limit)

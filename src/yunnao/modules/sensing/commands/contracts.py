@@ -1,0 +1,53 @@
+"""What commands hand out: frozen values."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from yunnao.kernel.ids import UUID
+from yunnao.kernel.packs.commands import CommandGrade
+
+CommandState = Literal[
+    "awaiting_approval",
+    "requested",
+    "sent",
+    "accepted",
+    "done",
+    "failed",
+    "timed_out",
+    "expired",
+    "cancelled",
+]
+
+
+@dataclass(frozen=True)
+class OrderedCommand:
+    """A command to a device. `sends`: how often it went out, always under its id."""
+
+    id: UUID
+    device: str
+    command: str
+    parameters: dict[str, Any]
+    grade: CommandGrade
+    state: CommandState
+    requested_at: datetime
+    requested_by: UUID | None
+    approved_by: UUID | None
+    expires_at: datetime
+    sends: int
+    accepted_at: datetime | None
+    ended_at: datetime | None
+    result: Any
+
+
+@dataclass(frozen=True)
+class StateOfDevice:
+    """What a device should be like, what it says that it is like, and what of the former is missing."""
+
+    desired: dict[str, Any]
+    desired_version: int
+    desired_at: datetime | None
+    reported: dict[str, Any]
+    reported_version: int
+    reported_at: datetime | None
+    difference: dict[str, Any]
