@@ -1,0 +1,220 @@
+"""Milliseconds (p99) to find 10,000 devices in a box and read their newest values, of 10 million series.
+
+A writer of another process applies batches meanwhile. Beside it: all series to H3 cells, the rate of updates,
+memory, and the seconds to rebuild a lost table from hot readings in a PostgreSQL of its own. The
+baseline is the same question by a scan over all columns. `YUNNAO_BENCH_SERIES` makes it smaller for trying.
+"""
+
+import asyncio
+import multiprocessing
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from multiprocessing.synchronize import Event
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+from bench._common import percentile
+
+from yunnao.infra.clock import SystemClock
+from yunnao.infra.embedded.postgres import ensure_postgres, remove_postgres
+from yunnao.infra.migrations import migrate
+from yunnao.infra.postgres import Database
+from yunnao.kernel.packs.scene import Product
+from yunnao.modules.sensing.contracts import Newest
+from yunnao.modules.sensing.copying import packed, timestamps
+from yunnao.modules.sensing.lake.tables import lake_at
+from yunnao.modules.sensing.live.domain.cells import cells_of, count
+from yunnao.modules.sensing.live.places import Columns, Index, Names
+from yunnao.modules.sensing.live.questions import Live
+from yunnao.modules.sensing.live.rebuild import Rebuild
+from yunnao.modules.sensing.live.table import LiveTable
+
+SERIES = int(os.environ.get("YUNNAO_BENCH_SERIES", "10_000_000"))
+BATCH = 20_000
+WRITES_PER_S = 10
+UPDATE_BATCHES = 100
+BOXES = 300
+DEVICES_IN_BOX = 10_000
+RESOLUTION = 8
+CELLS_ROUNDS = 10
+HOT_READINGS = min(5_000_000, SERIES)
+WEST, SOUTH, WIDE, HIGH = 119.5, 35.6, 1.5, 1.5
+INTERVAL_US = 60_000_000
+
+
+def synthetic_index(random: np.random.Generator) -> Index:
+    """One series of one metric each, at places all over a city, in no order."""
+    lon, lat = WEST + random.random(SERIES) * WIDE, SOUTH + random.random(SERIES) * HIGH
+    lon[0] = lat[0] = np.nan  # numbers begin at 1
+    zeros, own = np.zeros(SERIES, np.int32), np.arange(SERIES, dtype=np.int32)
+    product = zeros.copy()
+    product[0] = -1
+    label = {"zh": "合成", "en": "synthetic"}
+    spec = Product.model_validate(
+        {
+            "label": label,
+            "entity_type": "Thing",
+            "metrics": {"level": {"label": label}},
+            "decoder": {"metrics": {"level": "/level"}, "time": "/t"},
+        }
+    )
+    columns = Columns(product, lon, lat, zeros, zeros, cells_of(lon, lat), own, zeros)
+    return Index(1, Names(["synthetic"], [spec], ["level"], ["d"], ["o"]), columns)
+
+
+def batch_of(random: np.random.Generator, time_us: int) -> Newest:
+    series = np.unique(random.integers(1, SERIES, BATCH)).astype(np.int32)
+    times = np.full(len(series), time_us)
+    return Newest(series, times, random.random(len(series)), [], times)
+
+
+def now_us() -> int:
+    return time.time_ns() // 1_000
+
+
+def write_for_ever(folder: Path, ready: Event) -> None:
+    table, random = LiveTable(folder), np.random.default_rng(2)
+    while True:
+        table.apply(1, 1, batch_of(random, now_us()))
+        ready.set()
+        time.sleep(1 / WRITES_PER_S)
+
+
+def seconds(action: Callable[[], Any]) -> float:
+    began = time.perf_counter()
+    action()
+    return time.perf_counter() - began
+
+
+def boxes(random: np.random.Generator) -> list[tuple[float, float, float, float]]:
+    """Of `DEVICES_IN_BOX` devices each, give or take."""
+    share = min(DEVICES_IN_BOX / SERIES, 1.0) ** 0.5
+    wide, high = WIDE * share, HIGH * share
+    corners = random.random((BOXES, 2)) * (WIDE - wide, HIGH - high) + (WEST, SOUTH)
+    return [(w, s, w + wide, s + high) for w, s in corners.tolist()]
+
+
+def box_question(index: Index, table: LiveTable, box: tuple[float, float, float, float]) -> int:
+    """Devices, their newest values of a metric, and whether each is online; answers how many."""
+    devices = np.sort(index.grid.box(*box))
+    series, place = index.series_of(devices, 0)
+    held = table.values(series)
+    online = held.seen_us > now_us() - 3 * index.interval_us.take(devices[place])
+    return len(online)
+
+
+def scan_question(index: Index, table: LiveTable, box: tuple[float, float, float, float]) -> int:
+    """The same by looking at every device."""
+    west, south, east, north = box
+    lon, lat = index.columns.lon, index.columns.lat
+    found = np.flatnonzero((lon >= west) & (lon <= east) & (lat >= south) & (lat <= north))
+    return len(table.values(found.astype(np.int32)).value)
+
+
+def cells_question(index: Index, table: LiveTable) -> int:
+    """The newest value of every series to H3 cells, with who is online."""
+    everything = table.scan()
+    online = Live.last(index, everything.seen_us) > now_us() - 3 * index.interval_us
+    series = index.series_of_metric(0)
+    cells, place = index.cells_of_metric(0, None, RESOLUTION)
+    values = everything.value.take(series)
+    return len(count(cells, place, values, online.take(index.columns.device.take(series))).cell)
+
+
+async def rebuild(folder: Path, random: np.random.Generator) -> float:
+    """Seconds to a whole table out of `HOT_READINGS` rows of an hour."""
+    server = ensure_postgres(folder / "home")
+    try:
+        await migrate(server.url)
+        clock = SystemClock()
+        async with Database(server.url) as database:
+            start = now_us() - 3_600_000_000
+            series = random.permutation(HOT_READINGS).astype(np.int32)
+            time_us = np.full(HOT_READINGS, start)
+            async with database.transaction() as tx:
+                await tx.execute("CREATE TABLE sensing.bench PARTITION OF sensing.reading_run DEFAULT")
+                async with (
+                    tx.cursor() as cursor,
+                    cursor.copy("COPY sensing.reading_run FROM STDIN (FORMAT BINARY)") as copy,
+                ):
+                    await copy.write(packed(series, timestamps(time_us), random.random(HOT_READINGS)))
+            table = LiveTable(folder / "rebuilt")
+            began = time.perf_counter()
+            await Rebuild(clock, table, lake_at(f"file://{folder}/lake")).ensure(database, {0: 1})
+            took = time.perf_counter() - began
+            assert (table.times_us(np.arange(HOT_READINGS, dtype=np.int32)) == start).all()
+            return took
+    finally:
+        remove_postgres(folder / "home")
+
+
+def measure(folder: Path) -> dict[str, Any]:
+    random = np.random.default_rng(1)
+    process = psutil.Process()
+    before = process.memory_info().rss
+    index, table = synthetic_index(random), LiveTable(folder / "live")
+    every = np.arange(1, SERIES, dtype=np.int32)
+    times = np.full(len(every), now_us())
+    table.apply(0, 1, Newest(every, times, random.random(len(every)), [], times))
+    del every, times
+    batches = [batch_of(random, now_us()) for _ in range(UPDATE_BATCHES)]
+    updated = sum(len(batch.series) for batch in batches)
+    began = time.perf_counter()
+    for number, batch in enumerate(batches):
+        table.apply(0, number, batch)
+    update_s = time.perf_counter() - began
+    first_cells_s = seconds(lambda: cells_question(index, table))
+    found = box_question(index, table, boxes(random)[0])
+    context = multiprocessing.get_context("fork")
+    ready = context.Event()
+    writer = context.Process(target=write_for_ever, args=(folder / "live", ready), daemon=True)
+    writer.start()
+    ready.wait(60)
+    try:
+        asked = boxes(random)
+        box_s = [seconds(lambda box=box: box_question(index, table, box)) for box in asked]  # type: ignore[misc]
+        scan_s = [seconds(lambda box=box: scan_question(index, table, box)) for box in asked[:20]]  # type: ignore[misc]
+        cells_s = [seconds(lambda: cells_question(index, table)) for _ in range(CELLS_ROUNDS)]
+    finally:
+        writer.kill()
+        writer.join()
+    resident = process.memory_info().rss - before
+    value, baseline = percentile(box_s, 0.99) * 1_000, percentile(scan_s, 0.99) * 1_000
+    return {
+        "value": round(value, 2),
+        "baseline": round(baseline, 2),
+        "ratio": round(baseline / value, 1),
+        "unit": "ms",
+        "details": {
+            "series": SERIES,
+            "devices_in_box": found,
+            "box_p50_ms": round(percentile(box_s, 0.5) * 1_000, 2),
+            "cells_ms": round(percentile(cells_s, 0.99) * 1_000),
+            "cells": len(index.cells_of_metric(0, None, RESOLUTION)[0]),
+            "cells_first_ms": round(first_cells_s * 1_000),
+            "updates_per_s": round(updated / update_s),
+            "written_meanwhile_per_s": BATCH * WRITES_PER_S,
+            "resident_mb": round(resident / 1_000_000),
+        },
+    }
+
+
+def run(quiet: bool = False) -> dict[str, Any]:
+    def tell(text: str) -> None:
+        if not quiet:
+            print(text, file=sys.stderr)
+
+    with tempfile.TemporaryDirectory(prefix="yunnao-bench-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        tell(f"{SERIES:,} series: boxes, cells, updates")
+        result = measure(folder)
+        tell(f"a lost table out of {HOT_READINGS:,} hot readings")
+        took = asyncio.run(rebuild(folder, np.random.default_rng(3)))
+        result["details"] |= {"rebuild_s": round(took, 2), "rebuild_readings": HOT_READINGS}
+    return result
