@@ -27,8 +27,8 @@ refresh_share_max = 0.05
 """Of the time that may go into following changes of devices."""
 refresh_free_s = 0.2
 """A refresh that takes no longer may follow at once."""
-orders_max = 8
-"""Metrics whose series, and cells at one resolution, are kept ready."""
+orders_max = 4
+"""Metrics whose series, and cells at one resolution, are kept ready; 12 bytes a series."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Index:
     names: Names
     columns: Columns
     _series: dict[tuple[int, int | None], Int32] = field(default_factory=dict)
-    _cells: dict[tuple[int, int | None, int], tuple[Cells, Int32]] = field(default_factory=dict)
+    _cells: dict[tuple[int, int | None, int], tuple[Cells, Int64]] = field(default_factory=dict)
 
     @cached_property
     def grid(self) -> Grid:
@@ -121,7 +121,7 @@ class Index:
             self._series[key] = found[wanted]
         return self._series[key]
 
-    def cells_of_metric(self, metric: int, product: int | None, resolution: int) -> tuple[Cells, Int32]:
+    def cells_of_metric(self, metric: int, product: int | None, resolution: int) -> tuple[Cells, Int64]:
         """The cells of `series_of_metric`, and which of them each series is in."""
         key = metric, product, resolution
         if key not in self._cells:

@@ -332,15 +332,11 @@ class Live:
     @staticmethod
     def last(index: Index, of_series: Int64) -> Int64:
         """The latest of the times of each device's series, by number; `UNKNOWN_US` where none has one."""
-        order, starts = index.series_order
-        found = np.full(len(starts) - 1, UNKNOWN_US)
-        if not len(order) or not len(of_series):
-            return found
-        times = of_series.take(order, mode="clip")
-        times[order >= len(of_series)] = UNKNOWN_US
-        some = np.flatnonzero(starts[1:] > starts[:-1])
-        found[some] = np.maximum.reduceat(times, starts[some])
-        return found
+        device = index.columns.device[: len(of_series)]
+        # One row more: there lead the numbers of series that have no device.
+        found = np.full(len(index.columns.product) + 1, UNKNOWN_US)
+        np.maximum.at(found, device, of_series[: len(device)])
+        return found[:-1]
 
     def _speaks(self, seen_us: Int64, interval_us: Int64) -> Booleans:
         """A device is online while it has spoken within `SILENT_INTERVALS` of its product's intervals."""

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from yunnao.modules.sensing.contracts import Floats, Int32, Int64
+from yunnao.modules.sensing.contracts import Floats, Int64
 from yunnao.modules.sensing.live.domain.grid import Booleans
 
 Cells = NDArray[np.uint64]
@@ -48,13 +48,16 @@ def parents(cells: Cells, resolution: int) -> Cells:
     return np.where(cells == NO_CELL, NO_CELL, (cells & ~bits) | level | unused)
 
 
-def numbered(cells: Cells) -> tuple[Cells, Int32]:
-    """The different cells (m) and beside each of n which of them it is."""
+def numbered(cells: Cells) -> tuple[Cells, Int64]:
+    """The different cells (m) and beside each of n which of them it is.
+
+    Counting by 64 bits, as NumPy does inside, takes two thirds of the time that 32 take.
+    """
     different = np.sort(pl.Series(cells).unique().to_numpy())
-    return different, np.searchsorted(different, cells).astype(np.int32)
+    return different, np.searchsorted(different, cells).astype(np.int64)
 
 
-def count(cells: Cells, place: Int32, value: Floats, online: Booleans) -> CellCounts:
+def count(cells: Cells, place: Int64, value: Floats, online: Booleans) -> CellCounts:
     """Counts by cell of n values (NaN: none), each in `cells[place]`."""
     m = len(cells)
     has = ~np.isnan(value)
@@ -70,4 +73,4 @@ def count(cells: Cells, place: Int32, value: Floats, online: Booleans) -> CellCo
     minimum[nothing] = maximum[nothing] = np.nan
     with np.errstate(invalid="ignore"):
         mean = np.bincount(counted, value, m) / n
-    return CellCounts(cells, n, mean, minimum, maximum, np.bincount(place[online], minlength=m))
+    return CellCounts(cells, n, mean, minimum, maximum, np.bincount(place, online, m).astype(np.int64))
