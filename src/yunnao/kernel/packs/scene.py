@@ -100,6 +100,9 @@ class Product(Model):
     commands: dict[Slug, Command] = {}
     interval_s: int = Field(60, ge=1, description="How often a device reports, seconds.")
     future_max_s: int = Field(300, ge=0, description="Readings further in the future are refused.")
+    messages_per_minute_max: int | None = Field(
+        None, ge=1, description="Of one device; what is beyond is refused. None: only storms are noticed."
+    )
     past_max_s: int = Field(31_536_000, ge=1, description="Readings older than this are refused.")
     retention_days: int | None = Field(
         None, ge=1, description="Readings older than this many whole days are removed; none: kept for ever."

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from yunnao.infra.postgres import Transaction
+from yunnao.modules.sensing.access.guard import Watch
 from yunnao.modules.sensing.blocks import Block
 from yunnao.modules.sensing.contracts import Int64
 from yunnao.modules.sensing.domain.chunks import parts_of
@@ -37,8 +38,10 @@ class Found:
     """The first of each message that breaks a rule."""
 
 
-async def columns_of(tx: Transaction, registry: Registry, messages: Documents, skip: set[int]) -> Found:
-    """Blocks of `messages`; `skip` are refused already."""
+async def columns_of(
+    tx: Transaction, registry: Registry, messages: Documents, skip: set[int], watch: Watch | None = None
+) -> Found:
+    """Blocks of `messages`; `skip` are refused already. With a `watch` the guard of the intake looks too."""
     await registry.refresh(tx)
     refusals: dict[int, Refusal] = {}
     spoken: list[Block] = []
@@ -60,6 +63,12 @@ async def columns_of(tx: Transaction, registry: Registry, messages: Documents, s
             code = "device_of_other_product" if device in misplaced else "device_unknown"
             refusals[i] = Refusal(i, code, {"device": device, "product": product})
         at, rows = at[rows >= 0], rows[rows >= 0]
+        if watch is not None:
+            stopped = watch.look(product, known.spec, known.numbers[rows], at, messages.arrival_us[at])
+            if stopped:
+                refusals.update((refusal.index, refusal) for refusal in stopped)
+                free = ~np.isin(at, list(refusals))
+                at, rows = at[free], rows[free]
         if getattr(known.spec.decoder, "device", None) is None:
             found, refused = _blocks_of_product(known, messages, at, rows)
         else:

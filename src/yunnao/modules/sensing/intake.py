@@ -18,6 +18,7 @@ from yunnao.infra.nervous import Nervous
 from yunnao.infra.postgres import Database, Transaction, load_queries
 from yunnao.kernel.errors import InvalidInput
 from yunnao.kernel.time import Clock
+from yunnao.modules.sensing.access.guard import Guard, Refused, Watch
 from yunnao.modules.sensing.blocks import Block, distinct, last_rows, newest_of
 from yunnao.modules.sensing.columns import Documents, blocks_of_chunks, columns_of
 from yunnao.modules.sensing.contracts import Int64, LatestValues, Newest
@@ -102,10 +103,11 @@ class Stored:
 
 @dataclass(frozen=True)
 class Decoded:
-    """A batch as columns, and the dead letters of what was refused."""
+    """A batch as columns, and what was refused of its plain messages."""
 
     blocks: list[Block]
-    letters: list[DeadLetter]
+    plain: Messages
+    refused: list[Refused]
     away: list[Outgoing]
     """To the lanes of devices that a gateway of this lane spoke for."""
 
@@ -129,6 +131,7 @@ class Intake:
         self._table = table
         self._judge = judge
         self._registry = Registry()
+        self._guard = Guard(clock)
         self._one_at_a_time = asyncio.Lock()
         self._matcher = Matcher(clock)
         self.partitions = Partitions(clock)
@@ -163,7 +166,8 @@ class Intake:
     ) -> Stored:
         """Where a partition is missing, the transaction ends empty, and another begins when it is there."""
         async with database.transaction() as tx:
-            decoded = await self._decode(tx, hold.lane, messages)
+            watch = await self._guard.begin(tx, hold.lane, messages.arrival_us)
+            decoded = await self._decode(tx, hold.lane, messages, watch)
             await self._judge.refresh(tx)
             missing = self.partitions.missing([block.time_us for block in decoded.blocks])
         if missing:
@@ -176,10 +180,12 @@ class Intake:
         async with self._judge.batch() as journal, database.transaction() as tx:
             await hold.advance(tx, sequence, arrived_us)
             stored = await self._store(tx, blocks, newest, journal, careful=careful)
-            await deadletters.keep(tx, decoded.letters)
-            refused = Counter(letter.code for letter in decoded.letters)
+            kept = await self._guard.note(tx, watch, decoded.refused)
+            await deadletters.keep(tx, [decoded.plain.letter(refusal) for refusal in kept])
+            refused = Counter(one.refusal.code for one in decoded.refused)
             await self.hear(tx, heard, stored=stored, refused=refused.total())
         hold.advanced(sequence, arrived_us)
+        self._guard.keep(watch)
         self._table.apply(hold.lane, hold.batch, newest)
         return Stored(stored, refused)
 
@@ -192,20 +198,23 @@ class Intake:
             decoded = await self._decode(tx, hold.lane, messages)
         self._table.apply(hold.lane, hold.batch, newest_of(distinct(decoded.blocks)))
 
-    async def _decode(self, tx: Transaction, lane: int, messages: Messages) -> Decoded:
-        """Columns of `messages`; writes nothing."""
+    async def _decode(
+        self, tx: Transaction, lane: int, messages: Messages, watch: Watch | None = None
+    ) -> Decoded:
+        """Columns of `messages`; writes nothing. Without a `watch` nothing is counted."""
         columnar = np.array([subject in COLUMNS_SUBJECTS for subject in messages.subjects], np.bool_)
         chunks = messages.taken(np.flatnonzero(columnar)) if columnar.any() else messages.part(slice(0))
         plain = messages.taken(np.flatnonzero(~columnar)) if columnar.any() else messages
         documents, refusals = _documents(plain)
         # The registry's columns grow while it looks devices up: one lane at a time.
         async with self._one_at_a_time:
-            found = await columns_of(tx, self._registry, documents, set(refusals))
+            found = await columns_of(tx, self._registry, documents, set(refusals), watch)
             columns = await blocks_of_chunks(tx, self._registry, chunks.payloads, chunks.arrival_us)
         refusals |= found.refusals
         own, away = homeward(found.spoken, lane)
-        letters = [plain.letter(refusals[index]) for index in sorted(refusals)]
-        return Decoded(found.blocks + own + columns, letters, away)
+        names = enumerate(zip(documents.products, documents.devices, plain.payloads, strict=True))
+        refused = [Refused(refusals[i], *said) for i, said in names if i in refusals]
+        return Decoded(found.blocks + own + columns, plain, refused, away)
 
     async def _store(
         self, tx: Transaction, blocks: Sequence[Block], newest: Newest, journal: Journal, *, careful: bool

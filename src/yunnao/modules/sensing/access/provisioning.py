@@ -108,6 +108,7 @@ async def _write(tx: Transaction, twin: Twin, left: pl.DataFrame, known: Known, 
         cursor = await tx.execute(QUERIES["devices_insert"], values | {"gateways": gateways})
         new += cursor.rowcount
     await tx.execute(QUERIES["series_insert"])
+    await tx.execute(QUERIES["quarantine_registered"], {"now": now})
     return new
 
 

@@ -88,3 +88,9 @@ JOIN (SELECT product, jsonb_object_keys(spec -> 'metrics') AS metric FROM sensin
 WHERE NOT EXISTS (SELECT FROM sensing.series t WHERE t.device = d.number AND t.metric = m.metric)
 ORDER BY d.number, m.metric
 ON CONFLICT DO NOTHING;
+
+-- name: quarantine_registered
+-- Who was unknown is so no more.
+UPDATE sensing.quarantine q SET state = 'registered', decided_at = %(now)s
+FROM device_staging s
+WHERE q.device = s.id AND q.product = s.product AND q.state = 'held' AND q.reason IN ('unknown', 'other_product');

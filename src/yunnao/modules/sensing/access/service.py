@@ -13,6 +13,7 @@ from yunnao.kernel.time import Clock
 from yunnao.modules.identity.facade import Identity
 from yunnao.modules.sensing.access.credentials import Credentials
 from yunnao.modules.sensing.access.provisioning import Provisioned, provision
+from yunnao.modules.sensing.access.quarantine import Quarantine
 from yunnao.modules.sensing.access.tables import Format, Known, devices_of, parts_of, table_of
 from yunnao.modules.sensing.contracts import DeviceDraft
 from yunnao.modules.sensing.facade import Sensing
@@ -23,7 +24,7 @@ body_rows_max = 250_000
 
 
 class Access:
-    """Registering devices in bulk, and what they prove themselves with."""
+    """Registering devices in bulk, what they prove themselves with, and the quarantine."""
 
     def __init__(self, clock: Clock, identity: Identity, twin: Twin, sensing: Sensing) -> None:
         self._clock = clock
@@ -31,6 +32,7 @@ class Access:
         self._twin = twin
         self._sensing = sensing
         self.credentials = Credentials(clock, identity)
+        self.quarantine = Quarantine(clock, identity, self.credentials)
 
     async def register_drafts(
         self, tx: Transaction, drafts: Sequence[DeviceDraft], principal: Principal
