@@ -34,6 +34,7 @@ from yunnao.modules.sensing.edge.centre import EdgeCentre
 from yunnao.modules.sensing.facade import Sensing
 from yunnao.modules.sensing.history.duck_engine import DuckEngine
 from yunnao.modules.sensing.history.history import History
+from yunnao.modules.sensing.history.ray_engine import RayEngine
 from yunnao.modules.sensing.identifiers.facade import Identifiers
 from yunnao.modules.sensing.lake.tables import Lake, lake_at
 from yunnao.modules.sensing.lanes import ensure_consumers
@@ -164,7 +165,8 @@ def assemble(
     twin = Twin(clock, geography)
     zone = ZoneInfo(city.manifest.time_zone)
     lake = lake_at(settings.lake_url)
-    history = History(clock, twin, lake, DuckEngine(lake.readings), zone)
+    engine = RayEngine(lake.readings) if settings.lake_engine == "ray" else DuckEngine(lake.readings)
+    history = History(clock, twin, lake, engine, zone)
     table = LiveTable(settings.home / "live")
     calendar = WorkingCalendar.from_pack(city.calendar, city.manifest.time_zone)
     sensing = Sensing(

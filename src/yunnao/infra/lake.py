@@ -92,9 +92,14 @@ class LakeTable:
         self._known: Snapshot | None = None
 
     @property
+    def scheme(self) -> str:
+        """Of the URL: file, s3, ..."""
+        return urlsplit(self._url).scheme or "file"
+
+    @property
     def local(self) -> bool:
         """Whether the files lie in a folder of this machine."""
-        return urlsplit(self._url).scheme in ("", "file")
+        return self.scheme == "file"
 
     def filesystem(self) -> tuple[pafs.FileSystem, str]:
         """The file system of the table and its folder there."""

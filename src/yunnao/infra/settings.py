@@ -14,6 +14,7 @@ from yunnao.kernel.text import DEFAULT_LANGUAGE, Language, Text, catalogue
 
 Network = IPv4Network | IPv6Network
 LogFormat = Literal["console", "json"]
+LakeEngine = Literal["duckdb", "ray"]
 T = TypeVar("T", bound=str)
 
 TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
@@ -36,6 +37,7 @@ class Settings:
     nats_url: str | None = field(metadata=_read("YUNNAO_NATS_URL", ""))
     files_url: str = field(metadata=_read("YUNNAO_FILES_URL", "file://<YUNNAO_HOME>/files"))
     lake_url: str = field(metadata=_read("YUNNAO_LAKE_URL", "file://<YUNNAO_HOME>/lake"))
+    lake_engine: LakeEngine = field(metadata=_read("YUNNAO_LAKE_ENGINE", "duckdb"))
     host: str = field(metadata=_read("YUNNAO_HOST", "127.0.0.1"))
     port: int = field(metadata=_read("YUNNAO_PORT", "8088"))
     mqtt_port: int = field(metadata=_read("YUNNAO_MQTT_PORT", "1883"))
@@ -65,6 +67,7 @@ class Settings:
             nats_url=environ.get("YUNNAO_NATS_URL") or None,
             files_url=environ.get("YUNNAO_FILES_URL") or f"file://{home}/files",
             lake_url=environ.get("YUNNAO_LAKE_URL") or f"file://{home}/lake",
+            lake_engine=_choice(environ, "YUNNAO_LAKE_ENGINE", {"duckdb": "duckdb", "ray": "ray"}, "duckdb"),
             host=environ.get("YUNNAO_HOST") or "127.0.0.1",
             port=_port(environ, "YUNNAO_PORT", 8088),
             mqtt_port=_port(environ, "YUNNAO_MQTT_PORT", 1883),
