@@ -104,7 +104,7 @@ def box_question(index: Index, table: LiveTable, box: tuple[float, float, float,
     devices = np.sort(index.grid.box(*box))
     series, place = index.series_of(devices, 0)
     held = table.values(series)
-    online = held.seen_us > now_us() - 3 * index.interval_us.take(devices[place])
+    online = held.seen_us > now_us() - index.patience_us.take(devices[place])
     return len(online)
 
 
@@ -119,7 +119,7 @@ def scan_question(index: Index, table: LiveTable, box: tuple[float, float, float
 def cells_question(index: Index, table: LiveTable) -> int:
     """The newest value of every series to H3 cells, with who is online."""
     everything = table.scan()
-    online = Live.last(index, everything.seen_us) > now_us() - 3 * index.interval_us
+    online = Live.last(index, everything.seen_us) > now_us() - index.patience_us
     series = index.series_of_metric(0)
     cells, place = index.cells_of_metric(0, None, RESOLUTION)
     values = everything.value.take(series)

@@ -23,6 +23,7 @@ NONE = -1
 """No such product, metric, district, owner or device."""
 SILENT_INTERVALS = 3
 """A device is online while it has spoken within so many of its product's intervals."""
+NEVER_US = -(1 << 62)
 refresh_share_max = 0.05
 """Of the time that may go into following changes of devices."""
 refresh_free_s = 0.2
@@ -86,11 +87,15 @@ class Index:
         return order, starts
 
     @cached_property
-    def interval_us(self) -> Int64:
-        """Of each device's product; 0 of a device that is retired, which is never online."""
+    def patience_us(self) -> Int64:
+        """How long after its last message each device is online; never one that is retired."""
         seconds = [spec.interval_s for spec in self.names.specs]
-        each = np.array([*seconds, 0], np.int64) * 1_000_000
+        each = np.array([*(SILENT_INTERVALS * 1_000_000 * s for s in seconds), NEVER_US], np.int64)
         return each[self.columns.product]
+
+    def prepare(self) -> None:
+        """Makes every order that questions need; seconds of work for millions of devices."""
+        _ = self.grid, self.series_order, self.patience_us
 
     def series_of(self, devices: Int32, metric: int | None = None) -> tuple[Int32, Int64]:
         """Series of `devices`, of one metric or all, and beside each the place of its device in the list."""
@@ -178,7 +183,9 @@ class Places:
             await asyncio.to_thread(_take_devices, columns, devices)
         async for series, device, metric in store.series_of_changed(tx, names.metrics, series_last, since):
             columns.device[series], columns.metric[series] = device, metric
-        return Index(version, names, columns)
+        index = Index(version, names, columns)
+        await asyncio.to_thread(index.prepare)
+        return index
 
 
 def _take_devices(columns: Columns, found: Sequence[Any]) -> None:

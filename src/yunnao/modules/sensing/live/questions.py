@@ -29,7 +29,7 @@ from yunnao.modules.sensing.live.contracts import (
 from yunnao.modules.sensing.live.domain.cells import FINEST, count, numbered, parents
 from yunnao.modules.sensing.live.domain.grid import Booleans
 from yunnao.modules.sensing.live.exchange import Exchange
-from yunnao.modules.sensing.live.places import NONE, SILENT_INTERVALS, Index, Places
+from yunnao.modules.sensing.live.places import NONE, Index, Places
 from yunnao.modules.sensing.live.table import LiveTable
 
 devices_max = 10_000
@@ -209,7 +209,7 @@ class Live:
         series, place = index.series_of(numbers)
         seen_us = np.full(len(numbers), UNKNOWN_US)
         np.maximum.at(seen_us, place, self._table.values(series).seen_us)
-        online = self._speaks(seen_us, index.interval_us.take(numbers, mode="clip"))
+        online = self._speaks(seen_us, index.patience_us.take(numbers, mode="clip"))
         return {
             device: ("online" if on else "silent", None if seen == UNKNOWN_US else from_us(seen))
             for device, on, seen in zip(devices, online.tolist(), seen_us.tolist(), strict=True)
@@ -221,7 +221,7 @@ class Live:
         """Whether each device, by number, is online; a device that is retired is not."""
         await self._exchange.refresh(tx)
         index = await self._places.index(tx)
-        return index, self._speaks(await self._last_seen(index), index.interval_us)
+        return index, self._speaks(await self._last_seen(index), index.patience_us)
 
     async def cells(
         self,
@@ -241,8 +241,8 @@ class Live:
         number, of = _metric(index, metric), None if product is None else _product(index, product)
         assert number is not None
         if box is None:
+            cells, place = await asyncio.to_thread(index.cells_of_metric, number, of, resolution)
             series = index.series_of_metric(number, of)
-            cells, place = index.cells_of_metric(number, of, resolution)
         else:
             devices = np.sort(index.grid.box(*_checked(box)))
             series, _ = index.series_of(devices[self._wanted(index, metric, product)(devices)], number)
@@ -338,10 +338,9 @@ class Live:
         np.maximum.at(found, device, of_series[: len(device)])
         return found[:-1]
 
-    def _speaks(self, seen_us: Int64, interval_us: Int64) -> Booleans:
-        """A device is online while it has spoken within `SILENT_INTERVALS` of its product's intervals."""
-        speaks: Booleans = seen_us > to_us(self._clock.now()) - SILENT_INTERVALS * interval_us
-        return speaks & (interval_us > 0)
+    def _speaks(self, seen_us: Int64, patience_us: Int64) -> Booleans:
+        speaks: Booleans = seen_us > to_us(self._clock.now()) - patience_us
+        return speaks
 
     def _freshness(self, missing: tuple[int, ...]) -> Freshness:
         return Freshness(self._clock.now(), missing)
