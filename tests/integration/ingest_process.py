@@ -13,7 +13,6 @@ from yunnao.infra.postgres import Database
 from yunnao.modules.sensing.facade import Sensing
 from yunnao.modules.sensing.ingest import IngestWorker
 from yunnao.modules.sensing.lake.tables import lake_at
-from yunnao.modules.sensing.latest import PostgresLatestValues
 from yunnao.modules.sensing.live.owner import LiveOwner
 from yunnao.modules.sensing.live.table import LiveTable
 from yunnao.modules.twin.facade import Twin
@@ -24,7 +23,7 @@ async def main(database_url: str, nats_url: str, home: str) -> None:
     async with Database(database_url) as database, Nervous(nats_url, "killed") as nervous:
         zone = ZoneInfo("Asia/Shanghai")
         table = LiveTable(Path(home) / "live")
-        sensing = Sensing(clock, Twin(clock, NoAreas()), nervous, PostgresLatestValues(), table, zone)
+        sensing = Sensing(clock, Twin(clock, NoAreas()), nervous, table, zone)
         owner = LiveOwner(clock, nervous, table, lake_at(f"file://{home}/lake"))
         await IngestWorker(clock, database, nervous, sensing, owner).run(asyncio.Event())
 

@@ -30,7 +30,6 @@ from yunnao.modules.sensing.ingest import IngestWorker
 from yunnao.modules.sensing.intake import Heard, Intake, Messages, Stored
 from yunnao.modules.sensing.lake.tables import lake_at
 from yunnao.modules.sensing.lanes import LaneHold
-from yunnao.modules.sensing.latest import PostgresLatestValues
 from yunnao.modules.sensing.live.owner import LiveOwner
 from yunnao.modules.sensing.live.store import database_id
 from yunnao.modules.sensing.live.table import LiveTable
@@ -250,7 +249,7 @@ async def city_of(database_url: str, nats_url: str, now: datetime = NOW) -> Asyn
         database = await stack.enter_async_context(Database(database_url))
         nervous = await stack.enter_async_context(Nervous(nats_url, "test"))
         twin, table = Twin(clock, NoAreas()), LiveTable(Path(folder) / "live")
-        sensing = Sensing(clock, twin, nervous, PostgresLatestValues(), table, ZoneInfo("Asia/Shanghai"))
+        sensing = Sensing(clock, twin, nervous, table, ZoneInfo("Asia/Shanghai"))
         async with database.transaction() as tx:
             await twin.install(tx, pack)
             await sensing.install(tx, pack, demo=True)

@@ -7,17 +7,18 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from tests.integration import sensing_support
-from tests.integration.sensing_support import City, city_of, until, worker_of
+from tests.integration.sensing_support import City, NoAreas, city_of, until, worker_of
 
 from yunnao.infra.embedded.nats import EmbeddedNats, ensure_mqtt_stream
 from yunnao.infra.gateway import Gateway
 from yunnao.infra.nats_subjects import MQTT_STREAM
 from yunnao.infra.postgres import Transaction
 from yunnao.kernel.errors import Conflict
-from yunnao.modules.sensing.contracts import MessageDraft, Newest, ReadingDraft
+from yunnao.modules.sensing.contracts import MessageDraft, ReadingDraft
 from yunnao.modules.sensing.facade import Sensing
 from yunnao.modules.sensing.lanes import ensure_consumers
-from yunnao.modules.sensing.latest import PostgresLatestValues
+from yunnao.modules.twin.contracts import ObservedAttributes
+from yunnao.modules.twin.facade import Twin
 
 PATIENCE_S = 30.0
 START = datetime.now(UTC)
@@ -164,17 +165,18 @@ async def test_a_worker_whose_database_went_away_takes_up_its_work(
             await until(lambda: _are(in_stream(city), 0))
 
 
-class Brittle(PostgresLatestValues):
-    """A port whose far side breaks on one value."""
+class Brittle(Twin):
+    """Breaks on one value."""
 
-    async def keep(self, tx: Transaction, newest: Newest) -> None:
-        if 0.666 in newest.value.tolist():
+    async def apply_attributes(self, tx: Transaction, observed: ObservedAttributes) -> None:
+        if 0.666 in observed.value:
             raise ZeroDivisionError
-        await super().keep(tx, newest)
+        await super().apply_attributes(tx, observed)
 
 
 async def test_a_message_that_breaks_our_own_code_is_kept_and_holds_up_nobody(city: City) -> None:
-    sensing = Sensing(city.clock, city.twin, city.nervous, Brittle(), city.table, ZoneInfo("Asia/Shanghai"))
+    zone = ZoneInfo("Asia/Shanghai")
+    sensing = Sensing(city.clock, Brittle(city.clock, NoAreas()), city.nervous, city.table, zone)
     levels = [0.1] * 20
     levels[0] = 0.666
     drafts = [MessageDraft("level", "L-1", {"level": v, "t": at(-i)}) for i, v in enumerate(levels)]

@@ -38,7 +38,6 @@ from yunnao.modules.sensing.history.ray_engine import RayEngine
 from yunnao.modules.sensing.identifiers.facade import Identifiers
 from yunnao.modules.sensing.lake.tables import Lake, lake_at
 from yunnao.modules.sensing.lanes import ensure_consumers
-from yunnao.modules.sensing.latest import PostgresLatestValues
 from yunnao.modules.sensing.live.owner import LiveOwner
 from yunnao.modules.sensing.live.table import LiveTable
 from yunnao.modules.sensing.rules.facade import Rules
@@ -173,7 +172,6 @@ def assemble(
         clock,
         twin,
         nervous,
-        PostgresLatestValues(),
         table,
         zone,
         city.manifest.alarms,

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from yunnao.infra.postgres import Transaction
 from yunnao.kernel.packs.scene import Product
 from yunnao.kernel.text import Text
 
@@ -134,22 +133,3 @@ class Newest:
     value: Floats
     text: Sequence[str | None]
     seen_us: Int64
-
-
-class LatestValues(Protocol):
-    """The port to the latest value of every series."""
-
-    async def times_us(self, tx: Transaction, series: Int32) -> Int64:
-        """Times of the latest values of `series` (ascending), `UNKNOWN_US` where there is none.
-
-        Locks them until the end of the transaction, so that two workers judge a series in turn.
-        """
-        ...
-
-    async def keep(self, tx: Transaction, newest: Newest) -> None:
-        """Takes over what is newer than what is kept."""
-        ...
-
-    async def of_devices(self, tx: Transaction, devices: Sequence[int]) -> dict[int, dict[str, LatestValue]]:
-        """Latest values by device number and metric."""
-        ...

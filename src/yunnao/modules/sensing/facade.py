@@ -25,7 +25,6 @@ from yunnao.modules.sensing.contracts import (
     DevicePage,
     DeviceState,
     InstalledProduct,
-    LatestValues,
     MessageDraft,
     Overview,
     ReadingDraft,
@@ -62,7 +61,6 @@ class Sensing:
         clock: Clock,
         twin: Twin,
         nervous: Nervous,
-        latest: LatestValues,
         table: LiveTable,
         zone: ZoneInfo,
         alarm_defaults: AlarmDefaults | None = None,
@@ -70,7 +68,6 @@ class Sensing:
     ) -> None:
         self._clock = clock
         self._twin = twin
-        self._latest = latest
         self._table = table
         self._city = CityTime(zone, is_workday)
         self.live = Live(clock, table, Places(), Exchange(nervous, table))
@@ -170,7 +167,7 @@ class Sensing:
     def intake(self) -> Intake:
         """A way into the database for one ingest worker."""
         judge = Judge(self._clock, self._teller, self._city)
-        return Intake(self._clock, self._twin, self._nervous, self._latest, self._table, judge)
+        return Intake(self._clock, self._twin, self._nervous, self._table, judge)
 
     async def take_messages(self, tx: Transaction, drafts: Sequence[MessageDraft]) -> list[Rejected]:
         """Messages by HTTP; see `HttpDoor.messages`."""

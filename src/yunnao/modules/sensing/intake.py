@@ -19,12 +19,12 @@ from yunnao.infra.postgres import Database, Transaction, load_queries
 from yunnao.kernel.errors import InvalidInput
 from yunnao.kernel.time import Clock
 from yunnao.modules.sensing.access.guard import Guard, Refused, Watch
-from yunnao.modules.sensing.blocks import Block, distinct, last_rows, newest_of
+from yunnao.modules.sensing.attributes import Attributes
+from yunnao.modules.sensing.blocks import Block, distinct, newest_of
 from yunnao.modules.sensing.columns import Documents, blocks_of_chunks, columns_of
-from yunnao.modules.sensing.contracts import Int64, LatestValues, Newest
+from yunnao.modules.sensing.contracts import Int64, Newest
 from yunnao.modules.sensing.domain.decoding import parse
 from yunnao.modules.sensing.domain.refusals import Refusal
-from yunnao.modules.sensing.domain.times import from_us
 from yunnao.modules.sensing.homeward import Outgoing, homeward
 from yunnao.modules.sensing.lanes import LaneHold
 from yunnao.modules.sensing.live.store import keep_texts
@@ -35,7 +35,6 @@ from yunnao.modules.sensing.rules.domain.evaluation import Journal
 from yunnao.modules.sensing.rules.judging import Judge
 from yunnao.modules.sensing.sharing.matching import Matcher
 from yunnao.modules.sensing.storing import store
-from yunnao.modules.twin.contracts import ObservedAttributes
 from yunnao.modules.twin.facade import Twin
 
 QUERIES = load_queries("yunnao.modules.sensing", "intake.sql")
@@ -120,14 +119,12 @@ class Intake:
         clock: Clock,
         twin: Twin,
         nervous: Nervous,
-        latest: LatestValues,
         table: LiveTable,
         judge: Judge,
     ) -> None:
         self._clock = clock
         self._nervous = nervous
-        self._twin = twin
-        self._latest = latest
+        self._attributes = Attributes(twin, table)
         self._table = table
         self._judge = judge
         self._registry = Registry()
@@ -187,7 +184,12 @@ class Intake:
         hold.advanced(sequence, arrived_us)
         self._guard.keep(watch)
         self._table.apply(hold.lane, hold.batch, newest)
+        await self.catch_up(database)
         return Stored(stored, refused)
+
+    async def catch_up(self, database: Database) -> None:
+        """What may lag behind the batches; see `Attributes`."""
+        await self._attributes.catch_up(database)
 
     def lanes_changed(self) -> None:
         """What others may have written while they had a lane is read again."""
@@ -227,9 +229,8 @@ class Intake:
             for block in blocks
         ]
         stored = await store(tx, blocks, prior_us)
-        await self._latest.keep(tx, newest)
         await keep_texts(tx, newest)
-        await self._twin.apply_attributes(tx, _attributes(blocks))
+        await self._attributes.apply(tx, blocks)
         await self._judge.judge(tx, blocks, self._table, journal)
         await self._matcher.share(tx, blocks, newest.series, self._table.times_us(newest.series))
         return stored
@@ -279,27 +280,3 @@ def _documents(messages: Messages) -> tuple[Documents, dict[int, Refusal]]:
         products.append(product)
         devices.append(device)
     return Documents(products, devices, documents, messages.arrival_us), refusals
-
-
-def _attributes(blocks: Sequence[Block]) -> ObservedAttributes:
-    """The newest values of metrics that keep an attribute of the entity."""
-    entity: list[str] = []
-    attribute: list[str] = []
-    value: list[float | None] = []
-    text: list[str | None] = []
-    boolean: list[bool] = []
-    unit: list[str | None] = []
-    observed_at: list[datetime] = []
-    for block in blocks:
-        metric = block.product.spec.metrics[block.metric]
-        if metric.attribute is None:
-            continue
-        last = last_rows(block)
-        entity += [block.product.entities[row] for row in block.rows[last].tolist()]
-        attribute += [metric.attribute] * len(last)
-        value += block.value[last].tolist() if block.text is None else [None] * len(last)
-        text += [None] * len(last) if block.text is None else [block.text[i] for i in last.tolist()]
-        boolean += [metric.value_type == "boolean"] * len(last)
-        unit += [metric.unit] * len(last)
-        observed_at += map(from_us, block.time_us[last].tolist())
-    return ObservedAttributes(entity, attribute, value, text, boolean, unit, observed_at)

@@ -85,39 +85,6 @@ GROUP BY d.number;
 -- Numbers alone, in one array: a registration of a million devices concerns few that are remembered.
 SELECT array_agg(number) AS numbers FROM sensing.device WHERE changed > %(version)s;
 
--- name: latest_staging_create
-CREATE TEMPORARY TABLE IF NOT EXISTS latest_staging (
-    series int NOT NULL, time timestamptz NOT NULL, value float8, seen_at timestamptz NOT NULL,
-    value_text text
-) ON COMMIT DELETE ROWS;
-
--- name: latest_staging_copy
-COPY latest_staging (series, time, value, seen_at) FROM STDIN (FORMAT BINARY);
-
--- name: latest_staging_copy_text
-COPY latest_staging (series, time, seen_at, value_text) FROM STDIN;
-
--- name: latest_times
--- Locked in order of series.
-SELECT series, (extract(epoch FROM time) * 1000000)::bigint AS time_us
-FROM sensing.latest WHERE series = ANY(%(series)s) ORDER BY series FOR UPDATE;
-
--- name: latest_upsert
--- One row for each series of the batch. A late reading says that its device lives, no more.
-INSERT INTO sensing.latest AS l (series, time, value, value_text, seen_at)
-SELECT series, time, value, value_text, seen_at FROM latest_staging ORDER BY series
-ON CONFLICT (series) DO UPDATE SET
-    time = greatest(l.time, excluded.time),
-    value = CASE WHEN excluded.time > l.time THEN excluded.value ELSE l.value END,
-    value_text = CASE WHEN excluded.time > l.time THEN excluded.value_text ELSE l.value_text END,
-    seen_at = greatest(l.seen_at, excluded.seen_at)
-WHERE excluded.time > l.time OR excluded.seen_at > l.seen_at;
-
--- name: latest_of_devices
-SELECT s.device, s.metric, l.time, l.value, l.value_text
-FROM sensing.series s JOIN sensing.latest l USING (series)
-WHERE s.device = ANY(%(devices)s);
-
 -- name: states_of_devices
 -- Every rule's state of the batch's devices; few have one. Locked in order.
 SELECT device, rule, (extract(epoch FROM since) * 1000000)::bigint AS since_us, alarm

@@ -76,7 +76,9 @@ class LaneWork:
             await self._gather()
             if self._pull.messages:
                 await self._store()
-            elif monotonic() - self._heard_at >= HEAR_S:
+                continue
+            await self._intake.catch_up(self._database)
+            if monotonic() - self._heard_at >= HEAR_S:
                 await self._hear()
         await self._pull.close()
         while self._pull.messages:
