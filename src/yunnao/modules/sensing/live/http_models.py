@@ -101,7 +101,7 @@ def devices_out(found: LiveDevices, names: Mapping[str, Text]) -> LiveDevicesOut
                 state=device.state,
                 last_seen=device.last_seen,
                 latest={name: LatestOut(value=v.value, time=v.time) for name, v in device.latest.items()},
-                metres=device.metres,
+                metres=None if device.metres is None else round(device.metres, 1),
             )
             for device in found.items
         ],
