@@ -112,6 +112,16 @@ def device_permissions(product: str, device: str) -> tuple[list[str], list[str]]
     return [f"yunnao.v1.{own}", f"yunnao.acks.{own}"], [f"yunnao.commands.{own}", DELIVERY_SUBJECTS]
 
 
+def subscriber_permissions(subscription: str) -> tuple[list[str], list[str]]:
+    """What the reader of a subscription's topic may publish, and what it may subscribe to.
+
+    It has nothing to publish; an empty list would allow everything, so a subject that nobody reads
+    stands in it.
+    """
+    own = f"yunnao.shared.{_token(subscription)}"
+    return ["yunnao.nothing"], [own, DELIVERY_SUBJECTS]
+
+
 def mqtt_client_id(device: str) -> str:
     """The client id of a device's MQTT session: the server takes no dots there."""
     return device.replace(".", "//")

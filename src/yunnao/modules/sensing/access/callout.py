@@ -11,13 +11,14 @@ import structlog
 from nats.aio.msg import Msg
 
 from yunnao.infra.nats_auth import CALLOUT_SUBJECT, AuthRequest, Issuer, Permit, read_request
-from yunnao.infra.nats_subjects import device_permissions, is_client_of
+from yunnao.infra.nats_subjects import device_permissions, is_client_of, subscriber_permissions
 from yunnao.infra.nervous import Nervous
 from yunnao.infra.postgres import Database, Row
 from yunnao.infra.telemetry import DEVICES_REFUSED
 from yunnao.kernel.errors import Unavailable
 from yunnao.kernel.time import Clock
 from yunnao.modules.sensing.access.credentials import QUERIES, token_hash
+from yunnao.modules.sensing.sharing.subscribers import Subscriber, subscribers_of
 
 QUEUE = "yunnao-gate"
 """Roles that live share the questions."""
@@ -89,7 +90,13 @@ class Gate:
             used = [proof["id"] for _, proof in found if proof is not None]
             if used:
                 await tx.execute(QUERIES["credentials_used"], {"ids": used, "now": now})
-        return [self._said(request, proof) for request, proof in found]
+            subscribers = await subscribers_of(tx, users, now)
+        return [
+            self._subscribed(request, subscribers[request.user])
+            if request.user in subscribers
+            else self._said(request, proof)
+            for request, proof in found
+        ]
 
     def _proof(self, request: AuthRequest, rows: Sequence[Row]) -> Row | None:
         """The credential that the request shows."""
@@ -98,6 +105,16 @@ class Gate:
         shown = token_hash(request.password)
         own = [row for row in rows if row["device"] == request.user]
         return next((row for row in own if hmac.compare_digest(bytes(row["hash"]), shown)), None)
+
+    def _subscribed(self, request: AuthRequest, subscriber: Subscriber) -> bytes:
+        """The answer to who reads the topic of a subscription to shared readings."""
+        now = int(self._clock.now().timestamp())
+        own = request.mqtt and is_client_of(request.client_id, str(subscriber.subscription))
+        if not own or not hmac.compare_digest(subscriber.secret, request.password):
+            return self._issuer.refuse(request, now, "credentials")
+        publish, subscribe = subscriber_permissions(str(subscriber.subscription))
+        until = min(now + PERMIT_S, int(subscriber.valid_until.timestamp()))
+        return self._issuer.permit(request, Permit(request.user, publish, subscribe, now, int(until)))
 
     def _said(self, request: AuthRequest, proof: Row | None) -> bytes:
         now = int(self._clock.now().timestamp())

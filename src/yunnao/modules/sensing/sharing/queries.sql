@@ -146,3 +146,8 @@ SELECT number, %(now)s, 0, ''::bytea, full_since, %(now)s FROM resumed WHERE ful
 SELECT parcel, sum(readings)::int AS readings, min(created_at) AS created_at
 FROM sensing.delivery WHERE subscription = %(subscription)s
 GROUP BY parcel ORDER BY parcel NULLS LAST LIMIT %(limit)s;
+
+-- name: subscribers
+SELECT u.id, u.secret, s.valid_until FROM sensing.subscription u JOIN sensing.share s ON s.number = u.share
+WHERE u.id = ANY(%(ids)s) AND u.channel = 'mqtt' AND u.ended_at IS NULL AND s.state = 'granted'
+  AND s.valid_until > %(now)s;
