@@ -10,6 +10,7 @@ from yunnao.infra.postgres import Transaction, load_queries
 from yunnao.modules.sensing.access.callout import Gate
 from yunnao.modules.sensing.access.credentials import CUT
 from yunnao.modules.sensing.access.cutting import cut
+from yunnao.modules.sensing.access.guard import Guard
 
 INFRA_QUERIES = load_queries("yunnao.infra")
 
@@ -52,6 +53,7 @@ def timers(platform: Platform) -> list[Timer]:
 
     return [
         Timer("access.expire", "* * * * * */10", platform.access.credentials.expire),
+        Timer("access.prune", "* * * * * 30", Guard(platform.clock).prune),
         Timer("alarms.sweep", "* * * * * */10", platform.alarms.sweep),
         Timer("sensing.scheduled", "* * * * * */10", platform.scheduled.run),
         Timer("cases.deadlines", "* * * * * */15", deadlines),

@@ -23,6 +23,7 @@ from yunnao.modules.geography import http as geography_http
 from yunnao.modules.identity import http as identity_http
 from yunnao.modules.sensing import http as sensing_http
 from yunnao.modules.sensing.access import http as access_http
+from yunnao.modules.sensing.access import http_management as management_http
 from yunnao.modules.sensing.alarming import http as alarms_http
 from yunnao.modules.sensing.batches import http as batches_http
 from yunnao.modules.sensing.commands import http as commands_http
@@ -65,6 +66,7 @@ def build(platform: Platform, live: Live) -> FastAPI:
         batches_http.router(platform.sensing, platform.batches, platform.identity),
         live_http.router(platform.sensing, platform.twin, platform.geography, platform.identity),
         access_http.router(platform.access, platform.identity),
+        management_http.router(platform.access, platform.identity),
         history_http.router(platform.history, platform.identity, platform.sharing.shares),
         sharing_http.router(platform.sharing),
         rules_http.router(platform.rules, platform.identity),

@@ -16,6 +16,7 @@ Int64 = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 DeviceState = Literal["online", "silent"]
+Standing = Literal["active", "quarantined", "blocked", "retired"]
 
 
 @dataclass(frozen=True)
@@ -57,9 +58,23 @@ class Device:
     name: Text
     lon: float | None
     lat: float | None
+    district: str | None
+    owner: str | None
+    standing: Standing
     state: DeviceState
     last_seen: datetime | None
     latest: dict[str, LatestValue]
+
+
+@dataclass(frozen=True)
+class DeviceFilter:
+    """Which devices to list; `q` is part of the id or name. Without a `standing` all but retired ones."""
+
+    product: str | None = None
+    q: str | None = None
+    district: str | None = None
+    owner: str | None = None
+    standing: Standing | None = None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 from yunnao.infra import deadletters
 from yunnao.infra.nats_subjects import intake_subject
 from yunnao.infra.nervous import Nervous
-from yunnao.infra.pages import like_pattern
 from yunnao.infra.postgres import Row, Transaction
 from yunnao.kernel.errors import Conflict, InvalidInput, NotFound
 from yunnao.kernel.ids import UUID
@@ -22,6 +21,7 @@ from yunnao.modules.sensing.alarms import Teller
 from yunnao.modules.sensing.contracts import (
     Device,
     DeviceDraft,
+    DeviceFilter,
     DevicePage,
     DeviceState,
     InstalledProduct,
@@ -129,22 +129,19 @@ class Sensing:
         tx: Transaction,
         *,
         limit: int,
-        product: str | None = None,
+        wanted: DeviceFilter = store.EVERY_DEVICE,
         state: DeviceState | None = None,
-        q: str | None = None,
         after: str | None = None,
     ) -> DevicePage:
-        """Devices in order of id. `total` counts those of `product` and `q` in either state."""
+        """Devices in order of id. `total` counts those that are wanted in either state."""
         if state is None:
-            rows = await store.device_rows(
-                tx, limit=limit + 1, product=product, q=like_pattern(q), after=after
-            )
+            rows = await store.device_rows(tx, limit=limit + 1, wanted=wanted, after=after)
         else:
             index, online = await self.live.online(tx)
-            wanted = online if state == "online" else ~online & (index.columns.product != NONE)
-            rows = await devices_among(tx, wanted, limit + 1, product=product, q=like_pattern(q), after=after)
+            numbers = online if state == "online" else ~online & (index.columns.product != NONE)
+            rows = await devices_among(tx, numbers, limit + 1, wanted, after=after)
         items = await self._devices(tx, rows[:limit])
-        total = await store.devices_count(tx, product, like_pattern(q))
+        total = await store.devices_count(tx, wanted)
         return DevicePage(items, items[-1].id if len(rows) > limit else None, total)
 
     async def device(self, tx: Transaction, device: str) -> Device:
@@ -218,6 +215,9 @@ class Sensing:
                 name=Text(**row["name"]),
                 lon=row["lon"],
                 lat=row["lat"],
+                district=row["district"],
+                owner=row["owner"],
+                standing=row["standing"],
                 state=states[row["number"]][0],
                 last_seen=states[row["number"]][1],
                 latest=latest[row["number"]],

@@ -12,6 +12,7 @@ from yunnao.kernel.text import preferred_language
 from yunnao.modules.identity.contracts import Resource
 from yunnao.modules.identity.facade import Identity
 from yunnao.modules.sensing import http_models as models
+from yunnao.modules.sensing.contracts import DeviceFilter, Standing
 from yunnao.modules.sensing.facade import Sensing
 from yunnao.modules.sensing.identifiers.facade import Identifiers
 from yunnao.modules.twin.facade import Twin
@@ -42,14 +43,17 @@ def _devices(
         *,
         product: Name = None,
         state: Literal["online", "silent"] | None = None,
+        district: Name = None,
+        owner: Name = None,
+        standing: Standing | None = None,
         q: Name = None,
         limit: Limit = 50,
         cursor: str | None = None,
     ) -> models.DevicesOut:
+        """`q` is part of the id or name; `owner` a department. Retired ones only with their standing."""
         identity.authorize(principal, "device:list")
-        page = await sensing.devices(
-            tx, product=product, state=state, q=q, limit=limit, after=text_cursor(cursor)
-        )
+        wanted = DeviceFilter(product, q, district, owner, standing)
+        page = await sensing.devices(tx, wanted=wanted, state=state, limit=limit, after=text_cursor(cursor))
         names = await twin.names(tx, [device.entity for device in page.items])
         return models.DevicesOut(
             items=[models.device_out(device, names, identifiers) for device in page.items],

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from yunnao.infra.postgres import Row
 from yunnao.kernel.text import Language, Text, say
 from yunnao.modules.sensing.batches.contracts import Taken
-from yunnao.modules.sensing.contracts import Device, InstalledProduct, Rejected
+from yunnao.modules.sensing.contracts import Device, InstalledProduct, Rejected, Standing
 from yunnao.modules.sensing.identifiers.facade import Identifiers
 
 PREVIEW_BYTES_MAX = 2_000
@@ -94,6 +94,9 @@ class DeviceOut(BaseModel):
     entity: NamedOut
     lon: float | None
     lat: float | None
+    district: str | None
+    owner: str | None
+    standing: Standing
     state: str
     last_seen: datetime | None
     latest: dict[str, LatestOut]
@@ -155,6 +158,9 @@ def device_out(device: Device, names: Mapping[str, Text], identifiers: Identifie
         entity=NamedOut(id=device.entity, name=names.get(device.entity, device.name)),
         lon=device.lon,
         lat=device.lat,
+        district=device.district,
+        owner=device.owner,
+        standing=device.standing,
         state=device.state,
         last_seen=device.last_seen,
         latest={name: LatestOut(value=v.value, time=v.time) for name, v in device.latest.items()},

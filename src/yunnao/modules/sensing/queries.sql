@@ -59,19 +59,28 @@ WHERE p.product = d.product AND p.product = ANY(%(products)s)
 SELECT id, product FROM sensing.device WHERE id = ANY(%(ids)s);
 
 -- name: devices_page
--- Keyset paging by id; `numbers` are those of a state, where they are few.
-SELECT d.number, d.id, d.product, p.spec -> 'label' AS product_label, d.entity, d.name, d.lon, d.lat
+-- Keyset paging by id; `numbers` are those of a state, where they are few. A retired device is found
+-- by its id only.
+SELECT d.number, d.id, d.product, p.spec -> 'label' AS product_label, d.entity, d.name, d.lon, d.lat,
+       d.district, d.owner, d.standing
 FROM sensing.device d JOIN sensing.product p USING (product)
 WHERE (%(product)s::text IS NULL OR d.product = %(product)s)
   AND (%(q)s::text IS NULL OR d.id ILIKE %(q)s OR d.name ->> 'zh' ILIKE %(q)s OR d.name ->> 'en' ILIKE %(q)s)
   AND (%(after)s::text IS NULL OR d.id > %(after)s)
   AND (%(id)s::text IS NULL OR d.id = %(id)s)
   AND (%(numbers)s::int[] IS NULL OR d.number = ANY(%(numbers)s))
+  AND (%(district)s::text IS NULL OR d.district = %(district)s)
+  AND (%(owner)s::text IS NULL OR d.owner = %(owner)s)
+  AND (d.standing = %(standing)s::text OR (%(standing)s::text IS NULL AND (d.standing <> 'retired' OR d.id = %(id)s)))
 ORDER BY d.id LIMIT %(limit)s;
 
 -- name: devices_count
+-- Of the same devices as `devices_page`, in every state.
 SELECT count(*) AS n FROM sensing.device d
-WHERE (%(product)s::text IS NULL OR d.product = %(product)s)
+WHERE (%(district)s::text IS NULL OR d.district = %(district)s)
+  AND (%(owner)s::text IS NULL OR d.owner = %(owner)s)
+  AND (d.standing = %(standing)s::text OR (%(standing)s::text IS NULL AND d.standing <> 'retired'))
+  AND (%(product)s::text IS NULL OR d.product = %(product)s)
   AND (%(q)s::text IS NULL OR d.id ILIKE %(q)s OR d.name ->> 'zh' ILIKE %(q)s OR d.name ->> 'en' ILIKE %(q)s);
 
 -- name: overview

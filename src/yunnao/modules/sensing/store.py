@@ -1,18 +1,22 @@
 """The tables of products, devices and alarms, apart from the intake's hot path."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 from psycopg.types.json import Jsonb
 
+from yunnao.infra.pages import like_pattern
 from yunnao.infra.postgres import Row, Transaction, load_queries
 from yunnao.kernel.packs.rules import Rule
 from yunnao.kernel.packs.scene import Product
-from yunnao.modules.sensing.contracts import InstalledProduct
+from yunnao.modules.sensing.contracts import DeviceFilter, InstalledProduct
 from yunnao.modules.sensing.registry import InstalledRule, rule_of
 from yunnao.modules.sensing.rules import states
 
 QUERIES = load_queries("yunnao.modules.sensing")
+EVERY_DEVICE = DeviceFilter()
 
 
 async def foreign_product(tx: Transaction, scene: str, products: Sequence[str]) -> Row | None:
@@ -87,30 +91,24 @@ async def device_rows(
     tx: Transaction,
     *,
     limit: int,
-    product: str | None = None,
-    q: str | None = None,
+    wanted: DeviceFilter = EVERY_DEVICE,
     after: str | None = None,
     device: str | None = None,
     numbers: Sequence[int] | None = None,
 ) -> list[Row]:
     """Devices in order of id; `numbers`: only these."""
-    cursor = await tx.execute(
-        QUERIES["devices_page"],
-        {
-            "limit": limit,
-            "product": product,
-            "q": q,
-            "after": after,
-            "id": device,
-            "numbers": None if numbers is None else list(numbers),
-        },
-    )
-    return await cursor.fetchall()
+    values = {"limit": limit, "after": after, "id": device, **_filter(wanted)}
+    values["numbers"] = None if numbers is None else list(numbers)
+    return await (await tx.execute(QUERIES["devices_page"], values)).fetchall()
 
 
-async def devices_count(tx: Transaction, product: str | None, q: str | None) -> int:
-    row = await (await tx.execute(QUERIES["devices_count"], {"product": product, "q": q})).fetchone()
+async def devices_count(tx: Transaction, wanted: DeviceFilter) -> int:
+    row = await (await tx.execute(QUERIES["devices_count"], _filter(wanted))).fetchone()
     return int(row["n"]) if row else 0
+
+
+def _filter(wanted: DeviceFilter) -> dict[str, Any]:
+    return {**asdict(wanted), "q": like_pattern(wanted.q)}
 
 
 async def overview(tx: Transaction, now: datetime, today_from: datetime) -> Row:

@@ -12,6 +12,7 @@ from yunnao.kernel.principal import Principal
 from yunnao.kernel.time import Clock
 from yunnao.modules.identity.facade import Identity
 from yunnao.modules.sensing.access.credentials import Credentials
+from yunnao.modules.sensing.access.management import Management
 from yunnao.modules.sensing.access.provisioning import Provisioned, provision
 from yunnao.modules.sensing.access.quarantine import Quarantine
 from yunnao.modules.sensing.access.tables import Format, Known, devices_of, parts_of, table_of
@@ -33,6 +34,7 @@ class Access:
         self._sensing = sensing
         self.credentials = Credentials(clock, identity)
         self.quarantine = Quarantine(clock, identity, self.credentials)
+        self.management = Management(clock, identity, twin, sensing, self.credentials)
 
     async def register_drafts(
         self, tx: Transaction, drafts: Sequence[DeviceDraft], principal: Principal

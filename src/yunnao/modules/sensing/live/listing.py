@@ -4,6 +4,7 @@ import numpy as np
 
 from yunnao.infra.postgres import Row, Transaction
 from yunnao.modules.sensing import store
+from yunnao.modules.sensing.contracts import DeviceFilter
 from yunnao.modules.sensing.live.domain.grid import Booleans
 
 few_devices = 10_000
@@ -12,17 +13,17 @@ page_rows = 2_000
 
 
 async def devices_among(
-    tx: Transaction, wanted: Booleans, limit: int, *, product: str | None, q: str | None, after: str | None
+    tx: Transaction, wanted: Booleans, limit: int, filtered: DeviceFilter, *, after: str | None
 ) -> list[Row]:
     """The first `limit` devices in order of id, after the id `after`, whose number is `wanted`."""
     numbers = np.flatnonzero(wanted)
     if len(numbers) <= few_devices:
         return await store.device_rows(
-            tx, limit=limit, product=product, q=q, after=after, numbers=numbers.tolist()
+            tx, limit=limit, wanted=filtered, after=after, numbers=numbers.tolist()
         )
     found: list[Row] = []
     while len(found) < limit:
-        rows = await store.device_rows(tx, limit=page_rows, product=product, q=q, after=after)
+        rows = await store.device_rows(tx, limit=page_rows, wanted=filtered, after=after)
         found += [row for row in rows if row["number"] < len(wanted) and wanted[row["number"]]]
         if len(rows) < page_rows:
             break
