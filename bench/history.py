@@ -43,6 +43,7 @@ THREADS = 2
 QUESTIONS = 200
 POINTS = 1_000
 RAW_QUESTIONS = 20
+PATIENCE_S = 90.0
 PRODUCT, METRIC = "underpass-level", "level"
 
 
@@ -147,6 +148,7 @@ def _one_day(url: str, series: np.ndarray, start: datetime, number: int) -> list
 
 def _ask(city: ChildCity, count: int, end: datetime, days: int) -> dict[str, Any]:
     client = city.signed_in(city.accounts()["dispatcher"])
+    client.timeout = httpx.Timeout(PATIENCE_S)
     span = {"from": (end - timedelta(days=days)).isoformat(), "to": end.isoformat()}
     random = np.random.default_rng(11)
     took: dict[str, list[float]] = {"points": [], "arrow": [], "hours": []}

@@ -22,6 +22,7 @@ from yunnao.kernel.ids import new_id
 from yunnao.kernel.principal import Principal
 from yunnao.kernel.text import Text
 from yunnao.modules.identity.facade import Identity, Policies
+from yunnao.modules.sensing.history import duck_engine
 from yunnao.modules.sensing.history import history as history_room
 from yunnao.modules.sensing.history import http as history_http
 from yunnao.modules.sensing.history.contracts import Question, SeriesName
@@ -141,7 +142,7 @@ async def test_days_are_those_of_the_city_and_empty_ones_are_told(
 
 async def test_points_are_chosen_so_that_the_shape_stays(city: City, client: httpx.AsyncClient) -> None:
     city.clock.time += timedelta(hours=1)
-    await measure(city, "L-1", range(0, HOUR_S, 4))
+    await measure(city, "L-1", range(0, HOUR_S, 20))
     await city.take(("level", "L-1", {"level": 5, "t": at(1_801)}))
     found = (await client.get("/history", params={"series": LEVEL, **span(0, HOUR_S), "points": 50})).json()
     assert len(found["time"]) == 50
@@ -166,9 +167,12 @@ async def test_the_four_formats_say_the_same(city: City, client: httpx.AsyncClie
     assert len(told["time"]) == 4
 
 
+@pytest.mark.parametrize("parts_max", [0, duck_engine.parts_max])
 async def test_groups_are_those_of_the_things_that_are_watched(
-    city: City, lake: Lake, client: httpx.AsyncClient
+    city: City, lake: Lake, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, parts_max: int
 ) -> None:
+    """Both ways of grouping, of which many buckets take the one."""
+    monkeypatch.setattr(duck_engine, "parts_max", parts_max)
     await measure(city, "L-1", range(-2 * HOUR_S, 0, 600))
     await keep(city, lake)
     await city.take(("level", "L-2", {"level": 5, "t": at(100)}))

@@ -15,7 +15,9 @@ from yunnao.modules.sensing.history.contracts import Grid, Sources
 from yunnao.modules.sensing.lake.tables import READING
 
 QUERIES = load_queries("yunnao.modules.sensing.history", "duck.sql")
-statement_s = 20.0
+statement_s = 60.0
+parts_max = 4_000_000
+"""Series times buckets that are held at once, about 400 MB."""
 
 
 class DuckEngine:
@@ -30,7 +32,10 @@ class DuckEngine:
         return self._answer("readings", sources, wanted, wanted, {"limit": limit}).cast(READING)
 
     def aggregate(self, sources: Sources, series: Int32, group: Int32, grid: Grid, *, ends: bool) -> pa.Table:
-        name = "aggregate_with_ends" if ends else "aggregate"
+        buckets = (sources.until_us - grid.origin_us) // grid.width_us + 1
+        parts = (int(series.max()) - int(series.min()) + 1) * buckets
+        name = "aggregate_by_series" if parts <= parts_max else "aggregate"
+        name = "aggregate_with_ends" if ends else name
         places = {"origin_us": grid.origin_us, "width_us": grid.width_us}
         return self._answer(name, sources, series, group, places)
 
