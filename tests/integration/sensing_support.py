@@ -13,10 +13,12 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import orjson
+from psycopg.types.json import Jsonb
 
 from yunnao.infra.nats_subjects import STORED_PREFIX
 from yunnao.infra.nervous import Nervous
 from yunnao.infra.postgres import Database, Row
+from yunnao.kernel.ids import new_id
 from yunnao.kernel.packs.alarming import AlarmDefaults
 from yunnao.kernel.packs.scene import ScenePack
 from yunnao.kernel.text import Text
@@ -279,6 +281,21 @@ async def worker_of(city: City) -> AsyncIterator[None]:
 def at(seconds: float, start: datetime = NOW) -> str:
     """ISO time, seconds after `start`."""
     return (start + timedelta(seconds=seconds)).isoformat()
+
+
+async def maintained(city: City, device: str, start: datetime, end: datetime) -> None:
+    """A maintenance window of one device."""
+    await city.rows(
+        "INSERT INTO sensing.maintenance"
+        " (id, kind, target, starts_at, ends_at, reason, created_by, created_at)"
+        " VALUES (%s, 'device', %s, %s, %s, 'works', %s, %s) RETURNING id",
+        new_id(),
+        device,
+        start,
+        end,
+        Jsonb({"name": "somebody"}),
+        NOW,
+    )
 
 
 async def until(holds: Callable[[], Awaitable[bool]], patience_s: float = 30.0) -> None:

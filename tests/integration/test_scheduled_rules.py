@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from tests.integration.lake_support import keep, lake_in
-from tests.integration.sensing_support import PACK, City, city_of
+from tests.integration.sensing_support import PACK, City, city_of, maintained
 
 from yunnao.kernel.errors import NotFound
 from yunnao.kernel.packs.alarming import AlarmDefaults
@@ -18,6 +18,7 @@ from yunnao.kernel.text import Text
 from yunnao.modules.sensing.history.duck_engine import DuckEngine
 from yunnao.modules.sensing.history.history import History
 from yunnao.modules.sensing.lake.tables import Lake
+from yunnao.modules.sensing.rules.domain.schedules import NATIONAL_TIME
 from yunnao.modules.sensing.scheduled.facade import Scheduled
 from yunnao.modules.sensing.scheduled.past import WholePast
 from yunnao.modules.twin.contracts import EntityDraft, urn
@@ -40,7 +41,7 @@ def lake(tmp_path: Path) -> Lake:
 def anew(city: City, lake: Lake) -> Anew:
     def made() -> Scheduled:
         history = History(city.clock, city.twin, lake, DuckEngine(lake.readings), ZONE)
-        return Scheduled(city.clock, city.twin, ZONE, AlarmDefaults(), WholePast(history))
+        return Scheduled(city.clock, city.twin, NATIONAL_TIME, AlarmDefaults(), WholePast(history))
 
     return made
 
@@ -104,6 +105,24 @@ async def test_a_duration_is_kept_over_a_restart(city: City, anew: Anew) -> None
     assert await run(city, runner, timedelta(minutes=-6)) == 0
     assert await run(city, anew(), timedelta(minutes=5)) == 1
     assert (await told(city))[0][2] == "2026-07-01T07:55:00+00:00"
+
+
+async def test_in_maintenance_nothing_opens_and_it_opens_afterwards(city: City, anew: Anew) -> None:
+    await with_rule(city, "window", statistic="mean", window_s=600, above=1, every_s=300)
+    await maintained(city, "L-1", NOW - timedelta(minutes=10), NOW)
+    await say(city, "L-1", *((ago(minutes=m), 2.0) for m in range(15)))
+    assert await run(city, anew(), timedelta(minutes=-4)) == 0
+    assert await run(city, anew(), timedelta(minutes=5)) == 1
+    assert await told(city) == [("opened", "L-1", NOW.isoformat())]
+
+
+async def test_outside_of_its_hours_a_rule_holds_nothing_and_clears(city: City, anew: Anew) -> None:
+    active = {"hours": [["15:30", "16:00"]]}  # NOW is 16:00 in the city
+    await with_rule(city, "window", statistic="mean", window_s=600, above=1, every_s=300, active=active)
+    await say(city, "L-1", *((ago(minutes=m), 2.0) for m in range(15)))
+    assert await run(city, anew(), timedelta(minutes=-4)) == 1
+    assert await run(city, anew(), timedelta(minutes=5)) == 1
+    assert [event for event, _, _ in await told(city)] == ["opened", "cleared"]
 
 
 async def test_the_same_hour_of_past_weeks(city: City, anew: Anew) -> None:

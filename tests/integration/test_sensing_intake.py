@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from tests.integration.sensing_support import NOW, PACK, City, at, city_of
+from tests.integration.sensing_support import NOW, PACK, City, at, city_of, maintained
 
 from yunnao.kernel.errors import Conflict, InvalidInput, Unavailable
 from yunnao.kernel.ids import new_id
@@ -238,6 +238,17 @@ async def test_silence_is_found_once_and_ends_with_the_next_message(city: City) 
     assert [subject for subject, _ in await city.events()][1:] == ["sensing.alarm.cleared"]
     async with city.database.transaction() as tx:
         assert await city.sensing.scan_silence(tx) == 0
+
+
+async def test_silence_in_maintenance_is_found_when_that_is_over(city: City) -> None:
+    await maintained(city, "L-1", NOW, NOW + timedelta(seconds=800))
+    await city.take(("level", "L-1", {"level": 0.1, "t": at(0)}))
+    for second in range(20, 821, 20):
+        city.clock.time = NOW + timedelta(seconds=second)
+        await city.take(("level", "L-2", {"level": 0.1, "t": at(second)}))
+        async with city.database.transaction() as tx:
+            found = await city.sensing.scan_silence(tx)
+        assert found == (second == 800)
 
 
 async def test_a_platform_that_did_not_listen_takes_no_device_for_silent(city: City) -> None:

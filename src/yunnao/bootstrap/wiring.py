@@ -40,6 +40,7 @@ from yunnao.modules.sensing.lake.tables import Lake, lake_at
 from yunnao.modules.sensing.lanes import ensure_consumers
 from yunnao.modules.sensing.live.owner import LiveOwner
 from yunnao.modules.sensing.live.table import LiveTable
+from yunnao.modules.sensing.rules.domain.schedules import CityTime
 from yunnao.modules.sensing.rules.facade import Rules
 from yunnao.modules.sensing.scheduled.facade import Scheduled
 from yunnao.modules.sensing.scheduled.past import WholePast
@@ -193,7 +194,9 @@ def assemble(
         sensing=sensing,
         live_owner=LiveOwner(clock, nervous, table, lake),
         alarms=alarms,
-        scheduled=Scheduled(clock, twin, zone, city.manifest.alarms, WholePast(history)),
+        scheduled=Scheduled(
+            clock, twin, CityTime(zone, calendar.is_workday), city.manifest.alarms, WholePast(history)
+        ),
         cases=cases,
         edges=EdgeCentre(clock),
         sensorthings=SensorThings(clock, LiveNewest(table), history, sensing, twin),

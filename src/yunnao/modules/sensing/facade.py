@@ -187,7 +187,7 @@ class Sensing:
 
     async def scan_silence(self, tx: Transaction) -> int:
         """Opens the alarms of silence rules; answers how many."""
-        return await silence.scan(tx, self._teller, self.live)
+        return await silence.scan(tx, self._teller, self.live, self._city, self._clock.now())
 
     async def overview(self, tx: Transaction, today_from: datetime) -> Overview:
         """Counts of now, and of readings since `today_from` (the city's midnight)."""

@@ -2,15 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import structlog
 
 from yunnao.infra.postgres import Transaction, load_queries
-from yunnao.kernel.errors import NotFound
+from yunnao.kernel.errors import NotFound, TooLarge
 from yunnao.kernel.ids import new_id
 from yunnao.kernel.packs.alarming import AlarmDefaults
 from yunnao.kernel.packs.scene import Metric
@@ -20,6 +19,8 @@ from yunnao.kernel.time import Clock
 from yunnao.modules.sensing.alarms import NOTHING, Clearing, Opening, State, States, Teller, save_states
 from yunnao.modules.sensing.domain.times import UNKNOWN_US, from_us, to_us
 from yunnao.modules.sensing.registry import InstalledRule, active_rules
+from yunnao.modules.sensing.rules.domain.schedules import Bools, CityTime, in_force
+from yunnao.modules.sensing.rules.windows import load_windows
 from yunnao.modules.sensing.scheduled.domain import forecasting, foretelling
 from yunnao.modules.sensing.scheduled.domain.columns import Need, Readings, Relations, Scores, Sites
 from yunnao.modules.sensing.scheduled.domain.operators import needs, score
@@ -55,13 +56,13 @@ class _Due:
 
 
 class Scheduled:
-    """What others may ask; every method runs in the caller's transaction. `zone` is the city's."""
+    """What others may ask; every method runs in the caller's transaction."""
 
-    def __init__(self, clock: Clock, twin: Twin, zone: ZoneInfo, defaults: AlarmDefaults, past: Past) -> None:
+    def __init__(self, clock: Clock, twin: Twin, city: CityTime, defaults: AlarmDefaults, past: Past) -> None:
         self._clock = clock
         self._twin = twin
-        self._zone = zone
-        self._teller = Teller(clock, twin, zone, defaults)
+        self._city = city
+        self._teller = Teller(clock, twin, city.zone, defaults)
         self._past = past
         self._done: dict[int, int] = {}
         self._models: dict[int, tuple[int, bytes, forecasting.Model]] = {}
@@ -79,8 +80,10 @@ class Scheduled:
         after = dict(before)
         openings: list[Opening] = []
         clearings: list[Clearing] = []
+        windows = await load_windows(tx, from_us(min(due.at_us for due in found)))
         for due in found:
-            _follow(due, after, openings, clearings)
+            barred = windows.barred(due.scores.device, np.full(len(due.scores.device), due.at_us))
+            _follow(due, barred, after, openings, clearings)
         kept = await self._teller.tell(tx, openings, clearings)
         for key, state in after.items():
             if state.alarm in kept:
@@ -122,8 +125,9 @@ class Scheduled:
                 continue
             try:
                 async with tx.transaction():
-                    found.append(_Due(rule, spec, at_us, await self._score(tx, rule.number, spec, at_us)))
-            except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
+                    scores = await self._score(tx, rule.number, spec, at_us)
+                    found.append(_Due(rule, spec, at_us, self._in_force(spec, at_us, scores)))
+            except (ValueError, ArithmeticError, np.linalg.LinAlgError, TooLarge) as error:
                 self._done[rule.number] = at_us
                 log.error("scheduled_rule_failed", rule=rule.rule, scene=rule.scene, reason=repr(error))
         return found
@@ -176,8 +180,14 @@ class Scheduled:
         recent = await self._past.steps(tx, sites.series, start_us, spec.step_s * 1_000_000, count)
         return foretelling.outside(spec, sites, known[2], recent, at_us)
 
+    def _in_force(self, spec: ScheduledRule, at_us: int, scores: Scores) -> Scores:
+        """Outside of the rule's hours no condition holds, and what is open clears."""
+        if spec.active is None or in_force(spec.active, np.array([at_us]), self._city)[0]:
+            return scores
+        return replace(scores, void=np.ones(len(scores.device), np.bool_))
+
     def _offset_us(self, at_us: int) -> int:
-        offset = from_us(at_us).astimezone(self._zone).utcoffset() or timedelta()
+        offset = from_us(at_us).astimezone(self._city.zone).utcoffset() or timedelta()
         return offset // timedelta(microseconds=1)
 
     async def _states(self, tx: Transaction, rules: Sequence[int]) -> States:
@@ -185,20 +195,24 @@ class Scheduled:
         return {(row["device"], row["rule"]): State(row["since_us"], row["alarm"]) for row in rows}
 
 
-def _follow(due: _Due, states: States, openings: list[Opening], clearings: list[Clearing]) -> None:
-    """One rule's step from its scores; `states` is changed."""
+def _follow(
+    due: _Due, barred: Bools | None, states: States, openings: list[Opening], clearings: list[Clearing]
+) -> None:
+    """One rule's step from its scores; `states` is changed. `barred` devices are being maintained: no
+    alarm opens, what is open may clear."""
     number, scores = due.rule.number, due.scores
     devices = scores.device.tolist()
     prior = [states.get((device, number), NOTHING) for device in devices]
     since = np.array([UNKNOWN_US if s.since_us is None else s.since_us for s in prior], np.int64)
     is_open = np.array([s.alarm is not None for s in prior], np.bool_)
     after = step(due.spec, scores, since, is_open, due.at_us)
+    opened = after.opened if barred is None else after.opened & ~barred
     at = from_us(due.at_us)
-    for i in np.flatnonzero((after.since_us != since) | after.opened | after.cleared).tolist():
+    for i in np.flatnonzero((after.since_us != since) | opened | after.cleared).tolist():
         key = devices[i], number
         alarm = prior[i].alarm
         started = int(after.since_us[i])
-        if after.opened[i]:
+        if opened[i]:
             opening = Opening(new_id(), due.rule, key[0], float(scores.value[i]), at, from_us(started))
             openings.append(opening)
             alarm = opening.id
