@@ -101,6 +101,19 @@ async def test_the_newest_values_by_cell_at_any_resolution(client: httpx.AsyncCl
     assert sum(part["n"]) == 4
 
 
+async def test_cells_without_a_metric_count_every_device_that_has_a_place(
+    city: City, client: httpx.AsyncClient
+) -> None:
+    whole = (await client.get("/live/cells", params={"resolution": 5, "boundary": "true"})).json()
+    assert (sum(whole["devices"]), sum(whole["online"]), sum(whole["n"])) == (13, 8, 0)
+    assert len(whole["boundary"]) == len(whole["cell"])
+    boxed = {"resolution": 9, "bbox": "120.319,36.05,120.351,36.15", "product": "level"}
+    assert sum((await client.get("/live/cells", params=boxed)).json()["devices"]) == 4
+    with_metric = {"resolution": 5, "metric": "level"}
+    of_level = (await client.get("/live/cells", params=with_metric)).json()
+    assert (sum(of_level["devices"]), sum(of_level["n"])) == (12, 8)
+
+
 async def test_the_net_as_a_whole_counts_online_and_silent_by_product(
     city: City, client: httpx.AsyncClient
 ) -> None:
@@ -108,8 +121,35 @@ async def test_the_net_as_a_whole_counts_online_and_silent_by_product(
     assert (found["devices"], found["online"], found["silent"]) == (13, 8, 5)
     level = next(part for part in found["by_product"] if part["code"] == "level")
     assert (level["devices"], level["online"], level["label"]["en"]) == (12, 8, "level sensor")
+    assert (found["never"], level["never"], found["quarantined"], found["strangers"]) == (5, 4, 0, 0)
+    await city.take(("level", "stranger", {"level": 0.1, "t": at(0)}))
+    held = (await client.get("/net/overview")).json()
+    assert (held["quarantined"], held["strangers"], held["devices"]) == (1, 1, 13)
     city.clock.time += timedelta(hours=1)
     assert (await client.get("/net/overview")).json()["online"] == 0
+
+
+async def test_the_trend_tells_readings_and_devices_online_by_step_and_leaves_gaps(
+    city: City, client: httpx.AsyncClient
+) -> None:
+    async with city.database.transaction() as tx:
+        await city.sensing.net.count(tx)
+    city.clock.time += timedelta(minutes=3)
+    async with city.database.transaction() as tx:
+        await city.sensing.net.count(tx)
+    city.clock.time += timedelta(minutes=1)
+    found = (await client.get("/net/trend", params={"hours": 1})).json()
+    assert (found["step_s"], len(found["time"]), found["time"][-1]) == (60, 60, "2026-07-01T08:03:00Z")
+    assert found["readings_per_s"][-4:] == [8 / 60, 0, 0, 0]
+    assert found["readings_per_s"][-5] is None
+    assert (found["online"][-4:], found["devices"][-1], found["never"][-1]) == ([8, None, None, 0], 13, 5)
+    day = (await client.get("/net/trend", params={"hours": 24})).json()
+    assert (day["step_s"], len(day["time"])) == (300, 288)
+    assert (await client.get("/net/trend", params={"hours": 73})).status_code == 422
+    city.clock.time += timedelta(days=36)
+    async with city.database.transaction() as tx:
+        await city.sensing.prune(tx)
+    assert await city.rows("SELECT * FROM sensing.net_count") == []
 
 
 async def test_a_lane_whose_owner_does_not_answer_is_named(client: httpx.AsyncClient) -> None:

@@ -19,6 +19,7 @@ from yunnao.kernel.principal import ANONYMOUS, Principal
 from yunnao.kernel.text import Text
 from yunnao.modules.identity.facade import Identity, Policies
 from yunnao.modules.sensing import http as sensing_http
+from yunnao.modules.sensing import store
 from yunnao.modules.sensing.alarming import http as alarms_http
 from yunnao.modules.sensing.batches import http as batches_http
 from yunnao.modules.sensing.batches.door import BatchDoor
@@ -176,6 +177,37 @@ async def test_devices_and_products_have_the_promised_shapes(city: City, client:
     assert device["identifier"] == "yunnao.0/L-1"
     assert device["latest"]["level"]["value"] == 0.25
     assert device["entity"] == {"id": "urn:ngsi-ld:Underpass:l-1", "name": {"zh": "L-1", "en": "L-1"}}
+
+
+async def test_devices_are_listed_by_part_state_and_standing(city: City, client: httpx.AsyncClient) -> None:
+    await city.take(("level", "L-1", {"level": 0.25, "t": at(-5)}))
+    async with city.database.transaction() as tx:
+        changed = await store.bump(tx)
+        await tx.execute(
+            "UPDATE sensing.device SET district = '370202', owner = 'drainage', changed = %s"
+            " WHERE product = 'level'",
+            [changed],
+        )
+
+    async def listed(**filters: str) -> tuple[list[str], int]:
+        found = (await client.get("/devices", params=filters)).json()
+        return [device["id"] for device in found["items"]], found["total"]
+
+    assert await listed(district="370202") == (["L-1", "L-2"], 2)
+    assert await listed(district="370299") == ([], 0)
+    assert await listed(owner="none") == (["P-1"], 1)
+    assert await listed(owner="drainage", state="online") == (["L-1"], 1)
+    assert await listed(district="370202", state="never") == (["L-2"], 1)
+    assert await listed(state="silent") == (["L-2", "P-1"], 2)
+    assert await listed(state="silent", q="l-") == (["L-2"], 1)
+    async with city.database.transaction() as tx:
+        changed = await store.bump(tx)
+        await tx.execute(
+            "UPDATE sensing.device SET standing = 'retired', changed = %s WHERE id = 'L-2'", [changed]
+        )
+    assert await listed() == (["L-1", "P-1"], 2)
+    assert await listed(standing="retired") == (["L-2"], 1)
+    assert await listed(q="l-") == (["L-1"], 1)
 
 
 WRONG_PATHS = [

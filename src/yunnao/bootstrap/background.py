@@ -55,6 +55,7 @@ def timers(platform: Platform) -> list[Timer]:
         Timer("access.expire", "* * * * * */10", platform.access.credentials.expire),
         Timer("access.prune", "* * * * * 30", Guard(platform.clock).prune),
         Timer("alarms.sweep", "* * * * * */10", platform.alarms.sweep),
+        Timer("sensing.count_net", "* * * * * 30", platform.sensing.net.count),
         Timer("sensing.scheduled", "* * * * * */10", platform.scheduled.run),
         Timer("cases.deadlines", "* * * * * */15", deadlines),
         Timer("identity.link_audit", "* * * * * */2", platform.identity.link_audit),

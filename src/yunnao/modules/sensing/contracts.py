@@ -16,6 +16,10 @@ Int64 = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 DeviceState = Literal["online", "silent"]
+ListedState = DeviceState | Literal["never"]
+"""Never: of the silent devices, those that were never heard."""
+NO_PART = "none"
+"""In a filter, the devices of no district or of no department."""
 Standing = Literal["active", "quarantined", "blocked", "retired"]
 
 
@@ -79,9 +83,11 @@ class DeviceFilter:
 
 @dataclass(frozen=True)
 class DevicePage:
+    """`total`: how many there are in all pages; None where counting them would take too long."""
+
     items: list[Device]
     after: str | None
-    total: int
+    total: int | None
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ from yunnao.modules.sensing.contracts import (
     DeviceDraft,
     DeviceFilter,
     DevicePage,
-    DeviceState,
     InstalledProduct,
+    ListedState,
     MessageDraft,
     Overview,
     ReadingDraft,
@@ -34,7 +34,8 @@ from yunnao.modules.sensing.domain.encoding import encode
 from yunnao.modules.sensing.doors import HttpDoor
 from yunnao.modules.sensing.intake import Intake
 from yunnao.modules.sensing.live.exchange import Exchange
-from yunnao.modules.sensing.live.listing import devices_among
+from yunnao.modules.sensing.live.listing import count_among, devices_among
+from yunnao.modules.sensing.live.net import Net
 from yunnao.modules.sensing.live.places import NONE, Places
 from yunnao.modules.sensing.live.questions import Live
 from yunnao.modules.sensing.live.table import LiveTable
@@ -72,6 +73,8 @@ class Sensing:
         self._city = CityTime(zone, is_workday)
         self.live = Live(clock, table, Places(), Exchange(nervous, table))
         """Questions to the live table."""
+        self.net = Net(clock, self.live)
+        """Questions to the net as a whole."""
         self._teller = Teller(clock, twin, zone, alarm_defaults or AlarmDefaults())
         self._nervous = nervous
         self._door = HttpDoor(clock, nervous)
@@ -130,18 +133,17 @@ class Sensing:
         *,
         limit: int,
         wanted: DeviceFilter = store.EVERY_DEVICE,
-        state: DeviceState | None = None,
+        state: ListedState | None = None,
         after: str | None = None,
     ) -> DevicePage:
-        """Devices in order of id. `total` counts those that are wanted in either state."""
+        """Devices in order of id."""
+        among = await self.net.devices(tx, wanted, state)
         if state is None:
             rows = await store.device_rows(tx, limit=limit + 1, wanted=wanted, after=after)
         else:
-            index, online = await self.live.online(tx)
-            numbers = online if state == "online" else ~online & (index.columns.product != NONE)
-            rows = await devices_among(tx, numbers, limit + 1, wanted, after=after)
+            rows = await devices_among(tx, among, limit + 1, wanted, after=after)
         items = await self._devices(tx, rows[:limit])
-        total = await store.devices_count(tx, wanted)
+        total = await count_among(tx, among, wanted, state)
         return DevicePage(items, items[-1].id if len(rows) > limit else None, total)
 
     async def device(self, tx: Transaction, device: str) -> Device:
@@ -197,8 +199,9 @@ class Sensing:
         return Overview(devices=devices, online=int(online.sum()), **counts)
 
     async def prune(self, tx: Transaction) -> None:
-        """Forgets counts of the intake older than `counts_kept`."""
+        """Forgets counts of the intake and of the net that are older than they are kept."""
         await store.prune_counts(tx, self._clock.now() - counts_kept)
+        await self.net.prune(tx)
 
     # --- parts ---
 

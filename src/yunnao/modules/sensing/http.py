@@ -1,6 +1,6 @@
 """Doors of sensing: products, devices, readings and dead letters."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
@@ -12,7 +12,7 @@ from yunnao.kernel.text import preferred_language
 from yunnao.modules.identity.contracts import Resource
 from yunnao.modules.identity.facade import Identity
 from yunnao.modules.sensing import http_models as models
-from yunnao.modules.sensing.contracts import DeviceFilter, Standing
+from yunnao.modules.sensing.contracts import DeviceFilter, ListedState, Standing
 from yunnao.modules.sensing.facade import Sensing
 from yunnao.modules.sensing.identifiers.facade import Identifiers
 from yunnao.modules.twin.facade import Twin
@@ -42,7 +42,7 @@ def _devices(
         principal: CurrentPrincipal,
         *,
         product: Name = None,
-        state: Literal["online", "silent"] | None = None,
+        state: ListedState | None = None,
         district: Name = None,
         owner: Name = None,
         standing: Standing | None = None,
@@ -50,7 +50,8 @@ def _devices(
         limit: Limit = 50,
         cursor: str | None = None,
     ) -> models.DevicesOut:
-        """`q` is part of the id or name; `owner` a department. Retired ones only with their standing."""
+        """`q` is part of the id or name; `owner` a department; district or owner `none`: devices of none.
+        State `never`: of the silent, those that were never heard. Retired ones only with their standing."""
         identity.authorize(principal, "device:list")
         wanted = DeviceFilter(product, q, district, owner, standing)
         page = await sensing.devices(tx, wanted=wanted, state=state, limit=limit, after=text_cursor(cursor))

@@ -105,7 +105,7 @@ class DeviceOut(BaseModel):
 class DevicesOut(BaseModel):
     items: list[DeviceOut]
     next: str | None
-    total: int
+    total: int | None
 
 
 class LetterOut(BaseModel):

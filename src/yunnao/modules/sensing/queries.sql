@@ -69,16 +69,17 @@ WHERE (%(product)s::text IS NULL OR d.product = %(product)s)
   AND (%(after)s::text IS NULL OR d.id > %(after)s)
   AND (%(id)s::text IS NULL OR d.id = %(id)s)
   AND (%(numbers)s::int[] IS NULL OR d.number = ANY(%(numbers)s))
-  AND (%(district)s::text IS NULL OR d.district = %(district)s)
-  AND (%(owner)s::text IS NULL OR d.owner = %(owner)s)
+  AND (%(district)s::text IS NULL OR d.district = %(district)s OR %(district)s = 'none' AND d.district IS NULL)
+  AND (%(owner)s::text IS NULL OR d.owner = %(owner)s OR %(owner)s = 'none' AND d.owner IS NULL)
   AND (d.standing = %(standing)s::text OR (%(standing)s::text IS NULL AND (d.standing <> 'retired' OR d.id = %(id)s)))
 ORDER BY d.id LIMIT %(limit)s;
 
 -- name: devices_count
--- Of the same devices as `devices_page`, in every state.
+-- Of the same devices as `devices_page`, where the live table's columns do not hold what is asked.
 SELECT count(*) AS n FROM sensing.device d
-WHERE (%(district)s::text IS NULL OR d.district = %(district)s)
-  AND (%(owner)s::text IS NULL OR d.owner = %(owner)s)
+WHERE (%(district)s::text IS NULL OR d.district = %(district)s OR %(district)s = 'none' AND d.district IS NULL)
+  AND (%(owner)s::text IS NULL OR d.owner = %(owner)s OR %(owner)s = 'none' AND d.owner IS NULL)
+  AND (%(numbers)s::int[] IS NULL OR d.number = ANY(%(numbers)s))
   AND (d.standing = %(standing)s::text OR (%(standing)s::text IS NULL AND d.standing <> 'retired'))
   AND (%(product)s::text IS NULL OR d.product = %(product)s)
   AND (%(q)s::text IS NULL OR d.id ILIKE %(q)s OR d.name ->> 'zh' ILIKE %(q)s OR d.name ->> 'en' ILIKE %(q)s);

@@ -102,8 +102,10 @@ async def device_rows(
     return await (await tx.execute(QUERIES["devices_page"], values)).fetchall()
 
 
-async def devices_count(tx: Transaction, wanted: DeviceFilter) -> int:
-    row = await (await tx.execute(QUERIES["devices_count"], _filter(wanted))).fetchone()
+async def devices_count(tx: Transaction, wanted: DeviceFilter, numbers: Sequence[int] | None = None) -> int:
+    """Of `numbers` or all."""
+    values = {**_filter(wanted), "numbers": None if numbers is None else list(numbers)}
+    row = await (await tx.execute(QUERIES["devices_count"], values)).fetchone()
     return int(row["n"]) if row else 0
 
 

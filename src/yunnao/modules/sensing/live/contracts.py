@@ -53,11 +53,13 @@ class LiveCells:
 
 @dataclass(frozen=True)
 class Part:
-    """Devices of one district, product or department (`code` None: of none), and how many are online."""
+    """Devices of one district, product or department (`code` None: of none): how many are online, and how
+    many were never heard."""
 
     code: str | None
     devices: int
     online: int
+    never: int
 
 
 @dataclass(frozen=True)
@@ -71,14 +73,31 @@ class SilentDevice:
 
 @dataclass(frozen=True)
 class NetOverview:
-    """Every registered device that is not retired, in parts."""
+    """Every registered device that is not retired, in parts; and senders that wait for a decision, of which
+    `strangers` are not registered."""
 
     devices: int
     online: int
+    never: int
+    quarantined: int
+    strangers: int
     by_product: list[Part]
     by_district: list[Part]
     by_department: list[Part]
     freshness: Freshness
+
+
+@dataclass(frozen=True)
+class NetTrend:
+    """Steps of equal length, each from its `time` on, by column; None where nothing is known of one."""
+
+    step_s: int
+    time: list[datetime]
+    readings_per_s: list[float | None]
+    refused_per_s: list[float | None]
+    devices: list[float | None]
+    online: list[float | None]
+    never: list[float | None]
 
 
 def latest_of(value: float, text: str | None, value_type: str) -> Any:

@@ -17,6 +17,7 @@ from yunnao.modules.sensing.facade import Sensing
 from yunnao.modules.sensing.live import http_models as models
 from yunnao.modules.sensing.live.contracts import BBox, LiveDevices
 from yunnao.modules.sensing.live.domain.cells import FINEST, Cells
+from yunnao.modules.sensing.live.net import hours_max
 from yunnao.modules.sensing.live.questions import Live, near_max, resolution_least
 from yunnao.modules.twin.facade import Twin
 
@@ -101,20 +102,20 @@ def _wholes(routes: APIRouter, sensing: Sensing, geography: Geography, identity:
     async def get_cells(
         tx: Tx,
         principal: CurrentPrincipal,
-        metric: Annotated[str, Query(max_length=128)],
         resolution: Annotated[int, Query(ge=resolution_least, le=FINEST)],
         *,
+        metric: Name = None,
         product: Name = None,
         bbox: Box = None,
         centre: bool = False,
         boundary: bool = False,
     ) -> models.CellsOut:
-        """The newest values of a metric by H3 cell, for a map at any zoom."""
+        """Devices, and with a metric its newest values, by H3 cell: for a map at any zoom."""
         identity.authorize(principal, "device:list")
         box = _box(bbox) if bbox is not None else None
         found = await sensing.live.cells(tx, metric, resolution, product, box)
         label = None
-        if product is not None:
+        if product is not None and metric is not None:
             spec = (await sensing.product(tx, product)).spec.metrics.get(metric)
             label = spec.unit_label if spec is not None else None
         cells = found.counts.cell
@@ -126,11 +127,19 @@ def _wholes(routes: APIRouter, sensing: Sensing, geography: Geography, identity:
     async def get_overview(tx: Tx, principal: CurrentPrincipal) -> models.NetOverviewOut:
         """How many devices there are and are online: by product, district, department."""
         identity.authorize(principal, "overview:read")
-        found = await sensing.live.overview(tx)
+        found = await sensing.net.overview(tx)
         products = {each.product: each.spec.label for each in await sensing.products(tx)}
         districts = {area.code: area.name for area in await geography.areas(tx)}
         departments = {each.id: each.name for each in await identity.departments(tx)}
         return models.overview_out(found, products, districts, departments)
+
+    @routes.get("/net/trend")
+    async def get_trend(
+        tx: Tx, principal: CurrentPrincipal, hours: Annotated[int, Query(ge=1, le=hours_max)] = 24
+    ) -> models.NetTrendOut:
+        """Readings taken and refused a second, and devices online, over the last hours."""
+        identity.authorize(principal, "overview:read")
+        return models.NetTrendOut(**vars(await sensing.net.trend(tx, hours)))
 
 
 async def _named(tx: Transaction, twin: Twin, found: LiveDevices) -> models.LiveDevicesOut:

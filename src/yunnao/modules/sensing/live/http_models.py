@@ -56,9 +56,10 @@ class LiveDevicesOut(FreshnessOut):
 
 
 class CellsOut(FreshnessOut):
-    """Cells by column: place i of every list is one cell. `cell`: its H3 index in hexadecimal."""
+    """Cells by column: place i of every list is one cell. `cell`: its H3 index in hexadecimal; `n`: how
+    many devices have a value, of which are mean, minimum and maximum; `devices`: with one or without."""
 
-    metric: str
+    metric: str | None
     unit_label: Text | None
     resolution: int
     cell: list[str]
@@ -67,6 +68,7 @@ class CellsOut(FreshnessOut):
     minimum: list[float | None]
     maximum: list[float | None]
     online: list[int]
+    devices: list[int]
     centre: list[tuple[float, float]] | None = Field(description="Longitude, latitude, WGS 84.")
     boundary: list[list[tuple[float, float]]] | None
 
@@ -77,15 +79,31 @@ class PartOut(BaseModel):
     devices: int
     online: int
     silent: int
+    never: int = Field(description="Of the silent, those that were never heard.")
 
 
 class NetOverviewOut(FreshnessOut):
     devices: int
     online: int
     silent: int
+    never: int = Field(description="Of the silent, those that were never heard.")
+    quarantined: int = Field(description="Senders that are held until somebody decides.")
+    strangers: int = Field(description="Of the quarantined, those that are not registered.")
     by_product: list[PartOut]
     by_district: list[PartOut]
     by_department: list[PartOut]
+
+
+class NetTrendOut(BaseModel):
+    """Steps by column, oldest first, the last one complete. Null: nothing is known of that step."""
+
+    step_s: int
+    time: list[datetime]
+    readings_per_s: list[float | None]
+    refused_per_s: list[float | None]
+    devices: list[float | None]
+    online: list[float | None]
+    never: list[float | None]
 
 
 def devices_out(found: LiveDevices, names: Mapping[str, Text]) -> LiveDevicesOut:
@@ -111,7 +129,7 @@ def devices_out(found: LiveDevices, names: Mapping[str, Text]) -> LiveDevicesOut
 
 def cells_out(
     found: LiveCells,
-    metric: str,
+    metric: str | None,
     unit_label: Text | None,
     centre: list[tuple[float, float]] | None,
     boundary: list[list[tuple[float, float]]] | None,
@@ -127,6 +145,7 @@ def cells_out(
         minimum=_numbers(counts.minimum),
         maximum=_numbers(counts.maximum),
         online=counts.online.tolist(),
+        devices=counts.devices.tolist(),
         centre=centre,
         boundary=boundary,
         **_freshness(found.freshness),
@@ -143,6 +162,9 @@ def overview_out(
         devices=found.devices,
         online=found.online,
         silent=found.devices - found.online,
+        never=found.never,
+        quarantined=found.quarantined,
+        strangers=found.strangers,
         by_product=[_part(part, products) for part in found.by_product],
         by_district=[_part(part, districts) for part in found.by_district],
         by_department=[_part(part, departments) for part in found.by_department],
@@ -157,6 +179,7 @@ def _part(part: Part, labels: Mapping[str, Text]) -> PartOut:
         devices=part.devices,
         online=part.online,
         silent=part.devices - part.online,
+        never=part.never,
     )
 
 

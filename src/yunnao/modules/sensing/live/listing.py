@@ -4,7 +4,7 @@ import numpy as np
 
 from yunnao.infra.postgres import Row, Transaction
 from yunnao.modules.sensing import store
-from yunnao.modules.sensing.contracts import DeviceFilter
+from yunnao.modules.sensing.contracts import DeviceFilter, ListedState
 from yunnao.modules.sensing.live.domain.grid import Booleans
 
 few_devices = 10_000
@@ -29,3 +29,18 @@ async def devices_among(
             break
         after = rows[-1]["id"]
     return found[:limit]
+
+
+async def count_among(
+    tx: Transaction, among: Booleans, filtered: DeviceFilter, state: ListedState | None
+) -> int | None:
+    """How many devices a list has. `among` heeds the state and what else the live table's columns hold.
+
+    None where too many devices would have to be looked at for it.
+    """
+    if filtered.q is None and filtered.standing is None:
+        return int(among.sum())
+    if state is None:
+        return await store.devices_count(tx, filtered)
+    numbers = np.flatnonzero(among)
+    return await store.devices_count(tx, filtered, numbers.tolist()) if len(numbers) <= few_devices else None

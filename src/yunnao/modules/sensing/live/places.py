@@ -126,6 +126,22 @@ class Index:
             self._series[key] = found[wanted]
         return self._series[key]
 
+    def devices_placed(self, product: int | None = None) -> Int32:
+        """Devices that have a place, in order of number."""
+        wanted = (self.columns.product != NONE) & (self.columns.cell != 0)
+        if product is not None:
+            wanted &= self.columns.product == product
+        return np.flatnonzero(wanted).astype(np.int32)
+
+    def cells_of_devices(self, product: int | None, resolution: int) -> tuple[Cells, Int64]:
+        """The cells of `devices_placed`, and which of them each device is in."""
+        key = NONE, product, resolution
+        if key not in self._cells:
+            cell = self.columns.cell.take(self.devices_placed(product))
+            _make_room(self._cells)
+            self._cells[key] = numbered(parents(cell, resolution))
+        return self._cells[key]
+
     def cells_of_metric(self, metric: int, product: int | None, resolution: int) -> tuple[Cells, Int64]:
         """The cells of `series_of_metric`, and which of them each series is in."""
         key = metric, product, resolution

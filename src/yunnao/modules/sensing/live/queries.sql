@@ -92,3 +92,44 @@ WHERE number = ANY(%(numbers)s) ORDER BY number;
 
 -- name: texts
 SELECT series, value_text FROM sensing.latest_text WHERE series = ANY(%(series)s);
+
+-- name: quarantined
+-- Bounded by the rows that the quarantine may hold.
+SELECT count(*) AS held, count(*) FILTER (WHERE reason = 'unknown') AS strangers
+FROM sensing.quarantine WHERE state = 'held';
+
+-- name: net_count_keep
+-- The last count of a minute stands for it.
+INSERT INTO sensing.net_count (slot, devices, online, never)
+VALUES (date_bin('1 minute', %(now)s, 'epoch'::timestamptz), %(devices)s, %(online)s, %(never)s)
+ON CONFLICT (slot) DO UPDATE SET devices = excluded.devices, online = excluded.online, never = excluded.never;
+
+-- name: net_count_prune
+DELETE FROM sensing.net_count WHERE slot < %(before)s;
+
+-- name: trend
+-- Each table is folded into steps once; steps without a row stay, so that a gap shows as one. Before the
+-- first count of the intake nothing is known, after it no count means no readings.
+WITH bounds AS (
+    SELECT date_bin(%(step)s, %(now)s, 'epoch'::timestamptz) AS until,
+           date_bin(%(step)s, %(now)s, 'epoch'::timestamptz) - %(span)s::interval AS since
+), intake AS (
+    SELECT date_bin(%(step)s, slot, 'epoch'::timestamptz) AS time,
+           sum(stored)::float8 AS stored, sum(refused)::float8 AS refused
+    FROM sensing.intake_count, bounds WHERE slot >= since AND slot < until GROUP BY 1
+), net AS (
+    SELECT date_bin(%(step)s, slot, 'epoch'::timestamptz) AS time,
+           avg(devices)::float8 AS devices, avg(online)::float8 AS online, avg(never)::float8 AS never
+    FROM sensing.net_count, bounds WHERE slot >= since AND slot < until GROUP BY 1
+), first AS (
+    SELECT min(slot) AS slot FROM sensing.intake_count
+)
+SELECT time,
+       CASE WHEN time >= date_bin(%(step)s, first.slot, 'epoch'::timestamptz)
+            THEN coalesce(stored, 0) / extract(epoch FROM %(step)s::interval)::float8 END AS readings_per_s,
+       CASE WHEN time >= date_bin(%(step)s, first.slot, 'epoch'::timestamptz)
+            THEN coalesce(refused, 0) / extract(epoch FROM %(step)s::interval)::float8 END AS refused_per_s,
+       devices, online, never
+FROM bounds, first, generate_series(since, until - %(step)s::interval, %(step)s::interval) AS time
+LEFT JOIN intake USING (time) LEFT JOIN net USING (time)
+ORDER BY time;

@@ -12,7 +12,7 @@ from yunnao.infra.postgres import Row, Transaction
 from yunnao.kernel.errors import InvalidInput, NotFound, TooLarge
 from yunnao.kernel.text import Text
 from yunnao.kernel.time import Clock
-from yunnao.modules.sensing.contracts import DeviceState, Int32, Int64, LatestValue
+from yunnao.modules.sensing.contracts import DeviceState, Floats, Int32, Int64, LatestValue
 from yunnao.modules.sensing.domain.times import UNKNOWN_US, from_us, to_us
 from yunnao.modules.sensing.live import store
 from yunnao.modules.sensing.live.contracts import (
@@ -21,8 +21,6 @@ from yunnao.modules.sensing.live.contracts import (
     LiveCells,
     LiveDevice,
     LiveDevices,
-    NetOverview,
-    Part,
     SilentDevice,
     latest_of,
 )
@@ -217,21 +215,34 @@ class Live:
 
     # --- all ---
 
+    async def fresh(self, tx: Transaction) -> Freshness:
+        """Brings what other machines have into the table; as of when that is."""
+        return self._freshness(await self._exchange.refresh(tx))
+
     async def online(self, tx: Transaction) -> tuple[Index, Booleans]:
         """Whether each device, by number, is online; a device that is retired is not."""
+        index, online, _ = await self.heard(tx)
+        return index, online
+
+    async def heard(self, tx: Transaction) -> tuple[Index, Booleans, Booleans]:
+        """Whether each device, by number, is online, and whether it was ever heard."""
         await self._exchange.refresh(tx)
         index = await self._places.index(tx)
-        return index, self._speaks(await self._last_seen(index), index.patience_us)
+        seen_us = await self._last_seen(index)
+        return index, self._speaks(seen_us, index.patience_us), seen_us != UNKNOWN_US
 
     async def cells(
         self,
         tx: Transaction,
-        metric: str,
+        metric: str | None,
         resolution: int,
         product: str | None = None,
         box: BBox | None = None,
     ) -> LiveCells:
-        """The newest values of a metric by H3 cell. Raises TooLarge `live_cells_too_many`."""
+        """The newest values of a metric by H3 cell, or without one devices, which then have no values.
+
+        Raises TooLarge `live_cells_too_many`.
+        """
         if not resolution_least <= resolution <= FINEST:
             raise InvalidInput(
                 "live_resolution_invalid", resolution=resolution, least=resolution_least, most=FINEST
@@ -239,51 +250,24 @@ class Live:
         fresh = await self._exchange.refresh(tx)
         index, online = await self.online(tx)
         number, of = _metric(index, metric), None if product is None else _product(index, product)
-        assert number is not None
-        if box is None:
+        if box is not None:
+            devices = np.sort(index.grid.box(*_checked(box)))
+            devices = devices[self._wanted(index, metric, product)(devices)]
+            series = None if number is None else index.series_of(devices, number)[0]
+            devices = devices if series is None else index.columns.device.take(series)
+            cells, place = numbered(parents(index.columns.cell.take(devices), resolution))
+        elif number is None:
+            cells, place = await asyncio.to_thread(index.cells_of_devices, of, resolution)
+            devices, series = index.devices_placed(of), None
+        else:
             cells, place = await asyncio.to_thread(index.cells_of_metric, number, of, resolution)
             series = index.series_of_metric(number, of)
-        else:
-            devices = np.sort(index.grid.box(*_checked(box)))
-            series, _ = index.series_of(devices[self._wanted(index, metric, product)(devices)], number)
-            cell = index.columns.cell.take(index.columns.device.take(series))
-            cells, place = numbered(parents(cell, resolution))
+            devices = index.columns.device.take(series)
         if len(cells) > cells_max:
             raise TooLarge("live_cells_too_many", cells=len(cells), limit=cells_max)
-        everything = self._table.scan()
-        series = series[series < len(everything.value)] if len(series) else series
-        counts = await asyncio.to_thread(
-            count,
-            cells,
-            place[: len(series)],
-            everything.value.take(series),
-            online.take(index.columns.device.take(series)),
-        )
+        values = np.full(len(devices), np.nan) if series is None else self._newest(series)
+        counts = await asyncio.to_thread(count, cells, place, values, online.take(devices))
         return LiveCells(counts, resolution, self._freshness(fresh))
-
-    async def overview(self, tx: Transaction) -> NetOverview:
-        """How many devices there are and are online, in the whole net and in its parts."""
-        fresh = await self._exchange.refresh(tx)
-        index, online = await self.online(tx)
-        there = np.flatnonzero(index.columns.product != NONE)
-        speaking = online[there]
-
-        def parts(numbers: Int32, names: Sequence[str]) -> list[Part]:
-            # Numbers begin at NONE, which comes first.
-            n = np.bincount(numbers[there] + 1, minlength=len(names) + 1).tolist()
-            on = np.bincount(numbers[there][speaking] + 1, minlength=len(names) + 1).tolist()
-            codes: list[str | None] = [None, *names]
-            return [Part(*each) for each in zip(codes, n, on, strict=True) if each[1]]
-
-        columns, names = index.columns, index.names
-        return NetOverview(
-            devices=len(there),
-            online=int(speaking.sum()),
-            by_product=parts(columns.product, names.products),
-            by_district=parts(columns.district, names.districts),
-            by_department=parts(columns.owner, names.owners),
-            freshness=self._freshness(fresh),
-        )
 
     async def fell_silent(
         self, tx: Transaction, product: str, after_s: float, since: datetime, until: datetime
@@ -318,6 +302,16 @@ class Live:
                 strict=True,
             )
         ]
+
+    def _newest(self, series: Int32) -> Floats:
+        """The newest value of each series, NaN where there is none."""
+        held = self._table.scan().value
+        if not len(series) or int(series.max()) < len(held):
+            return held.take(series)
+        inside = series < len(held)
+        found = np.full(len(series), np.nan)
+        found[inside] = held.take(series[inside])
+        return found
 
     async def _last_seen(self, index: Index) -> Int64:
         """Arrival of each device's last message, by number."""

@@ -1,7 +1,7 @@
 """What belongs to the live table and is kept in PostgreSQL."""
 
 from collections.abc import AsyncIterator, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from numpy.typing import NDArray
@@ -128,3 +128,24 @@ async def texts(tx: Transaction, series: Sequence[int]) -> dict[int, str]:
     """The newest texts by series."""
     rows = await (await tx.execute(QUERIES["texts"], {"series": list(series)})).fetchall()
     return {row["series"]: row["value_text"] for row in rows}
+
+
+async def quarantined(tx: Transaction) -> tuple[int, int]:
+    """Senders that wait for a decision, and how many of them are not registered."""
+    row = await (await tx.execute(QUERIES["quarantined"])).fetchone()
+    assert row is not None  # a query of aggregates always has its row
+    return int(row["held"]), int(row["strangers"])
+
+
+async def keep_net_count(tx: Transaction, now: datetime, devices: int, online: int, never: int) -> None:
+    values = {"now": now, "devices": devices, "online": online, "never": never}
+    await tx.execute(QUERIES["net_count_keep"], values)
+
+
+async def prune_net_counts(tx: Transaction, before: datetime) -> None:
+    await tx.execute(QUERIES["net_count_prune"], {"before": before})
+
+
+async def trend(tx: Transaction, now: datetime, span: timedelta, step: timedelta) -> list[Row]:
+    """Steps of `span` up to the last that is over, oldest first."""
+    return await (await tx.execute(QUERIES["trend"], {"now": now, "span": span, "step": step})).fetchall()

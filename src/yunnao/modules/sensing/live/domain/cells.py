@@ -20,7 +20,8 @@ _DIGIT_BITS, _DIGITS = 3, 15
 
 @dataclass(frozen=True)
 class CellCounts:
-    """m cells: how many values, their mean, least and greatest (NaN without a value), devices online."""
+    """m cells: how many values, their mean, least and greatest (NaN without a value); how many devices,
+    with a value or without, and of them online."""
 
     cell: Cells
     count: Int64
@@ -28,6 +29,7 @@ class CellCounts:
     minimum: Floats
     maximum: Floats
     online: Int64
+    devices: Int64
 
 
 def cells_of(lon: Floats, lat: Floats) -> Cells:
@@ -73,4 +75,5 @@ def count(cells: Cells, place: Int64, value: Floats, online: Booleans) -> CellCo
     minimum[nothing] = maximum[nothing] = np.nan
     with np.errstate(invalid="ignore"):
         mean = np.bincount(counted, value, m) / n
-    return CellCounts(cells, n, mean, minimum, maximum, np.bincount(place, online, m).astype(np.int64))
+    speaking = np.bincount(place, online, m).astype(np.int64)
+    return CellCounts(cells, n, mean, minimum, maximum, speaking, np.bincount(place, minlength=m))
