@@ -155,3 +155,20 @@ async def test_the_trend_tells_readings_and_devices_online_by_step_and_leaves_ga
 async def test_a_lane_whose_owner_does_not_answer_is_named(client: httpx.AsyncClient) -> None:
     found = (await client.get("/net/overview")).json()
     assert found["lanes_missing"] == [0, 1, 2, 3, 4]
+
+
+async def test_a_device_that_moved_or_is_new_is_found_where_it_is(
+    city: City, client: httpx.AsyncClient
+) -> None:
+    box = {"bbox": "121.9,36.9,122.1,37.1", "product": "level"}
+    assert (await client.get("/live/box", params=box)).json()["items"] == []
+    drafts = [
+        DeviceDraft(name, "level", name.lower(), Text(zh=name, en=name), 122.0, 37.0)
+        for name in ("R-2", "NEW-1")
+    ]
+    async with city.database.transaction() as tx:
+        await city.sensing.register_devices(tx, drafts)
+    await city.take(("level", "NEW-1", {"level": 0.7, "t": at(0)}))
+    found = (await client.get("/live/box", params=box)).json()["items"]
+    shown = {each["device"]: each["latest"]["level"]["value"] for each in found}
+    assert shown == {"R-2": 0.2, "NEW-1": 0.7}
