@@ -197,10 +197,15 @@ async def test_grades_decide_who_may_and_a_critical_command_needs_a_second_perso
                 await commands.order(tx, DISPATCHER, ["L-1"], "close", wrong)
         command = (await commands.order(tx, DISPATCHER, ["L-1"], "open", {}))[0]
         assert command.state == "awaiting_approval"
+        assert [each.id for each in await commands.waiting(tx, person("leader"), limit=5)] == [command.id]
+        with pytest.raises(Forbidden):
+            await commands.waiting(tx, person("department_staff", "water"), limit=5)
         with pytest.raises(Conflict):
             await commands.approve(tx, DISPATCHER, command.id)
         approved = await commands.approve(tx, person("leader"), command.id)
         assert approved.state == "requested"
+        assert approved.command_label == Text(**LABEL)
+        assert await commands.waiting(tx, person("leader"), limit=5) == []
         assert (await commands.cancel(tx, DISPATCHER, command.id)).state == "cancelled"
         with pytest.raises(Conflict):
             await commands.cancel(tx, DISPATCHER, command.id)

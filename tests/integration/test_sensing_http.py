@@ -173,6 +173,7 @@ async def test_devices_and_products_have_the_promised_shapes(city: City, client:
     assert [device["id"] for device in following["items"]] == ["P-1"]
     online = (await client.get("/devices", params={"state": "online", "product": "level"})).json()
     assert [device["device"] for device in online["items"]] == ["L-1"]
+    assert products[1]["metrics"]["level"]["value_type"] == "number"
     device = (await client.get("/devices/L-1")).json()
     assert device["identifier"] == "yunnao.0/L-1"
     assert device["latest"]["level"]["value"] == 0.25

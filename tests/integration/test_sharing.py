@@ -173,6 +173,7 @@ async def test_the_owner_decides_and_nobody_else(city: City, sharing: Sharing) -
             await sharing.shares.ask(tx, ROADS, ShareDraft("why", until, devices=["L-1", "P-1"]))
         own = await sharing.shares.ask(tx, WATER, ShareDraft("own", until, devices=["L-2"]))
         assert own.valid
+        assert [name.en for name in own.names] == ["L-2"]
 
 
 async def test_the_catalogue_tells_of_devices_what_their_grade_allows(city: City, sharing: Sharing) -> None:

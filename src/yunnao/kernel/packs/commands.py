@@ -17,6 +17,7 @@ class Parameter(Model):
     label: Text
     value_type: Literal["number", "integer", "boolean", "string"] = "number"
     unit: str | None = Field(None, description="UN/CEFACT Common Code.")
+    unit_label: Text | None = Field(None, description="The unit as people write it.")
     minimum: float | None = None
     maximum: float | None = None
     choices: list[str] | None = Field(None, description="Of a string: the values allowed.")

@@ -65,6 +65,7 @@ class Device:
     district: str | None
     owner: str | None
     standing: Standing
+    synthetic: bool
     state: DeviceState
     last_seen: datetime | None
     latest: dict[str, LatestValue]

@@ -221,6 +221,7 @@ class Sensing:
                 district=row["district"],
                 owner=row["owner"],
                 standing=row["standing"],
+                synthetic=row["synthetic"],
                 state=states[row["number"]][0],
                 last_seen=states[row["number"]][1],
                 latest=latest[row["number"]],

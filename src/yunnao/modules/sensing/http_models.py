@@ -8,6 +8,8 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from yunnao.infra.postgres import Row
+from yunnao.kernel.packs.commands import Command
+from yunnao.kernel.packs.scene import ValueType
 from yunnao.kernel.text import Language, Text, say
 from yunnao.modules.sensing.batches.contracts import Taken
 from yunnao.modules.sensing.contracts import Device, InstalledProduct, Rejected, Standing
@@ -60,15 +62,21 @@ class TakenOut(BaseModel):
 
 class MetricOut(BaseModel):
     label: Text
+    value_type: ValueType
     unit: str | None
     unit_label: Text | None
+    minimum: float | None
+    maximum: float | None
 
 
 class ProductOut(BaseModel):
     product: str
     label: Text
     scene: str
+    grade: str = Field(description="Of the readings (GB/T 43697-2024): general, important, core.")
+    interval_s: int
     metrics: dict[str, MetricOut]
+    commands: dict[str, Command]
 
 
 class ProductsOut(BaseModel):
@@ -89,6 +97,7 @@ class DeviceOut(BaseModel):
     id: str
     identifier: str
     device: str
+    name: Text
     product: str
     product_label: Text
     entity: NamedOut
@@ -97,6 +106,7 @@ class DeviceOut(BaseModel):
     district: str | None
     owner: str | None
     standing: Standing
+    synthetic: bool
     state: str
     last_seen: datetime | None
     latest: dict[str, LatestOut]
@@ -142,10 +152,25 @@ def _rejected(found: Sequence[Rejected], language: Language) -> list[RejectedOut
 
 def product_out(found: InstalledProduct) -> ProductOut:
     metrics = {
-        name: MetricOut(label=metric.label, unit=metric.unit, unit_label=metric.unit_label)
+        name: MetricOut(
+            label=metric.label,
+            value_type=metric.value_type,
+            unit=metric.unit,
+            unit_label=metric.unit_label,
+            minimum=metric.minimum,
+            maximum=metric.maximum,
+        )
         for name, metric in found.spec.metrics.items()
     }
-    return ProductOut(product=found.product, label=found.spec.label, scene=found.scene, metrics=metrics)
+    return ProductOut(
+        product=found.product,
+        label=found.spec.label,
+        scene=found.scene,
+        grade=found.spec.grade,
+        interval_s=found.spec.interval_s,
+        metrics=metrics,
+        commands=found.spec.commands,
+    )
 
 
 def device_out(device: Device, names: Mapping[str, Text], identifiers: Identifiers) -> DeviceOut:
@@ -153,6 +178,7 @@ def device_out(device: Device, names: Mapping[str, Text], identifiers: Identifie
         id=device.id,
         identifier=identifiers.of(device.id),
         device=device.id,
+        name=device.name,
         product=device.product,
         product_label=device.product_label,
         entity=NamedOut(id=device.entity, name=names.get(device.entity, device.name)),
@@ -161,6 +187,7 @@ def device_out(device: Device, names: Mapping[str, Text], identifiers: Identifie
         district=device.district,
         owner=device.owner,
         standing=device.standing,
+        synthetic=device.synthetic,
         state=device.state,
         last_seen=device.last_seen,
         latest={name: LatestOut(value=v.value, time=v.time) for name, v in device.latest.items()},

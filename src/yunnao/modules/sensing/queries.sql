@@ -62,7 +62,7 @@ SELECT id, product FROM sensing.device WHERE id = ANY(%(ids)s);
 -- Keyset paging by id; `numbers` are those of a state, where they are few. A retired device is found
 -- by its id only.
 SELECT d.number, d.id, d.product, p.spec -> 'label' AS product_label, d.entity, d.name, d.lon, d.lat,
-       d.district, d.owner, d.standing
+       d.district, d.owner, d.standing, d.synthetic
 FROM sensing.device d JOIN sensing.product p USING (product)
 WHERE (%(product)s::text IS NULL OR d.product = %(product)s)
   AND (%(q)s::text IS NULL OR d.id ILIKE %(q)s OR d.name ->> 'zh' ILIKE %(q)s OR d.name ->> 'en' ILIKE %(q)s)

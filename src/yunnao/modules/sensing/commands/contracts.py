@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from yunnao.kernel.ids import UUID
 from yunnao.kernel.packs.commands import CommandGrade
+from yunnao.kernel.text import Text
 
 CommandState = Literal[
     "awaiting_approval",
@@ -22,17 +23,22 @@ CommandState = Literal[
 
 @dataclass(frozen=True)
 class OrderedCommand:
-    """A command to a device. `sends`: how often it went out, always under its id."""
+    """A command to a device. `sends`: how often it went out, always under its id. `requested_name`,
+    `approved_name`: of who did."""
 
     id: UUID
     device: str
+    device_name: Text
     command: str
+    command_label: Text | None
     parameters: dict[str, Any]
     grade: CommandGrade
     state: CommandState
     requested_at: datetime
     requested_by: UUID | None
     approved_by: UUID | None
+    requested_name: Text | None
+    approved_name: Text | None
     expires_at: datetime
     sends: int
     accepted_at: datetime | None

@@ -12,6 +12,7 @@ from yunnao.kernel.errors import Conflict, InvalidInput, NotFound, TooLarge
 from yunnao.kernel.ids import UUID, new_id
 from yunnao.kernel.packs.scene import Product
 from yunnao.kernel.principal import Principal
+from yunnao.kernel.text import Text
 from yunnao.kernel.time import Clock
 from yunnao.modules.identity.contracts import Resource
 from yunnao.modules.identity.facade import Identity
@@ -83,7 +84,7 @@ class Commands:
         await self._audit(tx, principal, "order", ids, command=command, parameters=values, commands=made)
         if not waits:
             await self._release(tx, numbers, effects(spec, values))
-        return [_command(row) for row in await self._rows(tx, limit=len(made), ids=made)]
+        return await self._told(tx, await self._rows(tx, limit=len(made), ids=made))
 
     async def approve(self, tx: Transaction, principal: Principal, command: UUID) -> OrderedCommand:
         """By another person than the one who ordered it."""
@@ -102,7 +103,7 @@ class Commands:
         device = (await self._devices(tx, [row["device_id"]]))[0]
         spec = Product.model_validate(device["spec"]).commands.get(row["command"])
         await self._release(tx, [row["device"]], effects(spec, row["parameters"]) if spec else {})
-        return _command(await self._row(tx, command))
+        return (await self._told(tx, [await self._row(tx, command)]))[0]
 
     async def cancel(self, tx: Transaction, principal: Principal, command: UUID) -> OrderedCommand:
         """Sends it no more; one that a device has already may be carried out all the same."""
@@ -113,20 +114,28 @@ class Commands:
         if await (await tx.execute(QUERIES["command_cancel"], parameters)).fetchone() is None:
             raise Conflict("command_over", state=row["state"])
         await self._audit(tx, principal, "cancel", [row["device_id"]], commands=[command])
-        return _command(await self._row(tx, command))
+        return (await self._told(tx, [await self._row(tx, command)]))[0]
 
     async def get(self, tx: Transaction, principal: Principal, command: UUID) -> OrderedCommand:
         """Raises NotFound `command_not_found`."""
         row = await self._row(tx, command)
         self._identity.authorize(principal, "device:read", Resource("Device", row["device_id"]))
-        return _command(row)
+        return (await self._told(tx, [row]))[0]
 
     async def page(
         self, tx: Transaction, principal: Principal, device: str, *, limit: int, before: UUID | None = None
     ) -> list[OrderedCommand]:
         """Of a device, newest first."""
         self._identity.authorize(principal, "device:read", Resource("Device", device))
-        return [_command(row) for row in await self._rows(tx, limit=limit, device=device, before=before)]
+        return await self._told(tx, await self._rows(tx, limit=limit, device=device, before=before))
+
+    async def waiting(
+        self, tx: Transaction, principal: Principal, *, limit: int, before: UUID | None = None
+    ) -> list[OrderedCommand]:
+        """Of all devices what waits for a second person's consent, newest first."""
+        self._identity.authorize(principal, "device:approve_command")
+        rows = await self._rows(tx, limit=limit, before=before, waiting=True)
+        return await self._told(tx, rows)
 
     async def state(self, tx: Transaction, principal: Principal, device: str) -> StateOfDevice:
         """Empty where nothing was desired or reported yet."""
@@ -197,11 +206,19 @@ class Commands:
         ids: Sequence[UUID] | None = None,
         device: str | None = None,
         before: UUID | None = None,
+        waiting: bool = False,
     ) -> list[Row]:
         parameters = {
             "ids": None if ids is None else list(ids), "device": device, "before": before, "limit": limit,
+            "waiting": waiting, "now": self._clock.now(),
         }  # fmt: skip
         return await (await tx.execute(QUERIES["commands"], parameters)).fetchall()
+
+    async def _told(self, tx: Transaction, rows: Sequence[Row]) -> list[OrderedCommand]:
+        """With the names of who ordered and who approved."""
+        people = {row[who] for row in rows for who in ("requested_by", "approved_by")} - {None}
+        names = await self._identity.names(tx, people)
+        return [_command(row, names) for row in rows]
 
     async def _audit(
         self, tx: Transaction, principal: Principal, what: str, devices: Sequence[str], **detail: Any
@@ -212,9 +229,16 @@ class Commands:
         await self._identity.audit(tx, principal, f"command:{what}", named, devices=list(devices), **detail)
 
 
-def _command(row: Row) -> OrderedCommand:
+def _command(row: Row, names: Mapping[UUID, Text]) -> OrderedCommand:
     fields = (
         "id", "command", "parameters", "grade", "state", "requested_at", "requested_by", "approved_by",
         "expires_at", "sends", "accepted_at", "ended_at", "result",
     )  # fmt: skip
-    return OrderedCommand(device=row["device_id"], **{name: row[name] for name in fields})
+    return OrderedCommand(
+        device=row["device_id"],
+        device_name=Text(**row["device_name"]),
+        command_label=Text(**row["command_label"]) if row["command_label"] else None,
+        requested_name=names.get(row["requested_by"]),
+        approved_name=names.get(row["approved_by"]),
+        **{name: row[name] for name in fields},
+    )

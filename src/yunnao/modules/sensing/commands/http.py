@@ -14,7 +14,8 @@ from yunnao.infra.postgres import Transaction
 from yunnao.kernel.errors import InvalidInput
 from yunnao.kernel.packs.commands import CommandGrade
 from yunnao.kernel.principal import Principal
-from yunnao.modules.sensing.commands.contracts import CommandState
+from yunnao.kernel.text import Text
+from yunnao.modules.sensing.commands.contracts import CommandState, OrderedCommand
 from yunnao.modules.sensing.commands.facade import Commands, devices_per_order_max
 
 Key = Annotated[str | None, Header(alias="Idempotency-Key")]
@@ -37,13 +38,17 @@ class CommandOut(BaseModel):
 
     id: UUID
     device: str
+    device_name: Text
     command: str
+    command_label: Text | None
     parameters: dict[str, Any]
     grade: CommandGrade
     state: CommandState
     requested_at: datetime
     requested_by: UUID | None
+    requested_name: Text | None
     approved_by: UUID | None
+    approved_name: Text | None
     expires_at: datetime
     sends: int
     accepted_at: datetime | None
@@ -107,13 +112,18 @@ def _orders(routes: APIRouter, commands: Commands) -> None:
         tx: Tx, principal: CurrentPrincipal, device: str, limit: Limit = 50, cursor: str | None = None
     ) -> CommandsOut:
         found = await commands.page(tx, principal, device, limit=limit, before=_uuid_cursor(cursor))
-        return CommandsOut(
-            items=[CommandOut.model_validate(item) for item in found],
-            next=encode_cursor(str(found[-1].id)) if len(found) == limit else None,
-        )
+        return _page(found, limit)
 
 
 def _decisions(routes: APIRouter, commands: Commands) -> None:
+    @routes.get("/commands/waiting")
+    async def list_waiting_commands(
+        tx: Tx, principal: CurrentPrincipal, limit: Limit = 50, cursor: str | None = None
+    ) -> CommandsOut:
+        """Critical commands that wait for a second person's consent."""
+        found = await commands.waiting(tx, principal, limit=limit, before=_uuid_cursor(cursor))
+        return _page(found, limit)
+
     @routes.get("/commands/{command}")
     async def get_command(tx: Tx, principal: CurrentPrincipal, command: UUID) -> CommandOut:
         return CommandOut.model_validate(await commands.get(tx, principal, command))
@@ -158,6 +168,13 @@ async def _once(
     answer = CommandsOut(items=[CommandOut.model_validate(item) for item in made])
     await remembered.keep(answer.model_dump(mode="json"))
     return answer
+
+
+def _page(found: list[OrderedCommand], limit: int) -> CommandsOut:
+    return CommandsOut(
+        items=[CommandOut.model_validate(item) for item in found],
+        next=encode_cursor(str(found[-1].id)) if len(found) == limit else None,
+    )
 
 
 def _uuid_cursor(cursor: str | None) -> UUID | None:

@@ -10,9 +10,12 @@ SELECT t.id, t.device, %(command)s, %(parameters)s, %(grade)s, %(state)s, %(now)
 FROM unnest(%(ids)s::uuid[], %(devices)s::int[]) AS t (id, device);
 
 -- name: commands
--- Newest first; ids grow with time.
-SELECT c.*, d.id AS device_id, d.product, d.owner FROM sensing.command c JOIN sensing.device d ON d.number = c.device
-WHERE (%(ids)s::uuid[] IS NULL OR c.id = ANY(%(ids)s)) AND (%(device)s::text IS NULL OR d.id = %(device)s)
+-- Newest first; ids grow with time. A command that left the product has no label.
+SELECT c.*, d.id AS device_id, d.name AS device_name, d.product, d.owner,
+       p.spec -> 'commands' -> c.command -> 'label' AS command_label
+FROM sensing.command c JOIN sensing.device d ON d.number = c.device JOIN sensing.product p USING (product)
+WHERE (NOT %(waiting)s OR c.state = 'awaiting_approval' AND c.expires_at > %(now)s)
+  AND (%(ids)s::uuid[] IS NULL OR c.id = ANY(%(ids)s)) AND (%(device)s::text IS NULL OR d.id = %(device)s)
   AND (%(before)s::uuid IS NULL OR c.id < %(before)s)
 ORDER BY c.id DESC LIMIT %(limit)s;
 

@@ -58,14 +58,16 @@ class ShareDraft:
 
 @dataclass(frozen=True)
 class Share:
-    """A request and what became of it. `valid`: granted, and not over."""
+    """A request and what became of it. `names`: of the first devices. `valid`: granted, and not over."""
 
     id: UUID
     number: int
     department: str
     owner: str | None
     devices: list[str]
+    names: list[Text]
     product: str | None
+    product_label: Text | None
     area: str | None
     metrics: list[str] | None
     grade: Grade

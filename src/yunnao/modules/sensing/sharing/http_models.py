@@ -65,11 +65,15 @@ class ReasonIn(_In):
 
 
 class ShareOut(_Out):
+    """`names`: of the first devices."""
+
     id: UUID
     department: str
     owner: str | None
     devices: list[str]
+    names: list[Text]
     product: str | None
+    product_label: Text | None
     area: str | None
     metrics: list[str] | None
     grade: Grade

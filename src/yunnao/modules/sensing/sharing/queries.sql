@@ -43,10 +43,12 @@ INSERT INTO sensing.share_device (share, device) SELECT %(share)s, unnest(%(devi
 
 -- name: shares
 -- Newest first; ids grow with time. A reader sees what its department asked for and what it is asked for.
-SELECT s.*, s.state = 'granted' AND s.valid_until > %(now)s AS valid,
+SELECT s.*, s.state = 'granted' AND s.valid_until > %(now)s AS valid, p.spec -> 'label' AS product_label,
        ARRAY(SELECT d.id FROM sensing.share_device sd JOIN sensing.device d ON d.number = sd.device
-             WHERE sd.share = s.number ORDER BY d.id) AS devices
-FROM sensing.share s
+             WHERE sd.share = s.number ORDER BY d.id) AS devices,
+       ARRAY(SELECT d.name FROM sensing.share_device sd JOIN sensing.device d ON d.number = sd.device
+             WHERE sd.share = s.number ORDER BY d.id LIMIT %(names)s) AS names
+FROM sensing.share s LEFT JOIN sensing.product p ON p.product = s.product
 WHERE (%(id)s::uuid IS NULL OR s.id = %(id)s)
   AND (%(everything)s OR s.department = %(department)s OR s.owner = %(department)s)
   AND (%(state)s::text IS NULL OR s.state = %(state)s)

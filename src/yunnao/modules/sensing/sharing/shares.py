@@ -26,6 +26,7 @@ from yunnao.modules.sensing.sharing.contracts import (
 QUERIES = load_queries("yunnao.modules.sensing.sharing")
 devices_per_share_max = 1_000
 uses_rows_max = 200
+device_names_told_max = 20
 purpose_chars_max = 1_000
 MANAGERS = frozenset({"administrator"})
 
@@ -273,6 +274,7 @@ class Shares:
             now=self._clock.now(),
             department=principal.department,
             everything=bool(principal.roles & MANAGERS),
+            names=device_names_told_max,
         )
 
 
@@ -306,4 +308,8 @@ def _share(row: Row) -> Share:
         "id", "number", "department", "owner", "devices", "product", "area", "metrics", "grade", "purpose",
         "state", "asked_at", "asked_by", "valid_until", "decided_at", "reason", "valid",
     )  # fmt: skip
-    return Share(**{name: row[name] for name in fields})
+    return Share(
+        names=[Text(**name) for name in row["names"]],
+        product_label=Text(**row["product_label"]) if row["product_label"] else None,
+        **{name: row[name] for name in fields},
+    )
