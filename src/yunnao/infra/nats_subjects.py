@@ -79,6 +79,11 @@ def intake_subject(product: str, device: str) -> str:
     return f"{STORED_PREFIX}yunnao.v1.{_token(product)}.{_token(device)}"
 
 
+def lane_subject(partition: int, product: str, device: str) -> str:
+    """As `intake_subject`, past the hash: for a device that is at home in another partition."""
+    return f"{STORED_PREFIX}yunnao.p.{partition}.{_token(product)}.{_token(device)}"
+
+
 def command_topic(product: str, device: str) -> str:
     """The MQTT topic on which a device receives commands."""
     return f"yunnao/commands/{_checked(product)}/{_checked(device)}"

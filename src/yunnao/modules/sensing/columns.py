@@ -30,10 +30,9 @@ class Documents:
 
 @dataclass(frozen=True)
 class Found:
-    """What messages say: of the devices that sent them, and of those that gateways `spoke` for."""
+    """What messages say, of the devices that sent them and of those that gateways spoke for."""
 
     blocks: list[Block]
-    spoken: list[Block]
     refusals: dict[int, Refusal]
     """The first of each message that breaks a rule."""
 
@@ -44,7 +43,6 @@ async def columns_of(
     """Blocks of `messages`; `skip` are refused already. With a `watch` the guard of the intake looks too."""
     await registry.refresh(tx)
     refusals: dict[int, Refusal] = {}
-    spoken: list[Block] = []
     groups: dict[str, list[int]] = defaultdict(list)
     for index, product in enumerate(messages.products):
         if index not in skip:
@@ -77,12 +75,12 @@ async def columns_of(
             )
             found, refused = _blocks_of_product(known, messages, at[~many], rows[~many])
             said, unsaid = await _blocks_of_gateways(tx, registry, product, messages, at[many], rows[many])
-            spoken += said
+            found += said
             refused += unsaid
         blocks += found
         for refusal in refused:
             refusals.setdefault(refusal.index, refusal)
-    return Found(blocks, spoken, refusals)
+    return Found(blocks, refusals)
 
 
 def _blocks_of_product(

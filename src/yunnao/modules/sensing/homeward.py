@@ -1,8 +1,8 @@
-"""Readings that came in another lane than their device's, sent on to it.
+"""Readings that came in another lane than their device's home, sent on to it.
 
-A series has one writer, the owner of its device's lane; only then is a reading that is later than the
-live table's newest one new for certain. A gateway's message is in the gateway's lane, so what it says
-of devices of other lanes goes there through the stream.
+A series has one writer, the owner of the lane where its device is at home; only then is a reading that
+is later than the live table's newest one new for certain. Devices of a gateway are at home in its
+lane. What such a device says by itself comes in another, and goes home through the stream.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import orjson
 
-from yunnao.infra.nats_subjects import COLUMNS_SUBJECTS, PARTITIONS, intake_subject
+from yunnao.infra.nats_subjects import COLUMNS_SUBJECTS, PARTITIONS, lane_subject
 from yunnao.modules.sensing.blocks import Block
 from yunnao.modules.sensing.domain.chunks import Part, chunks
 from yunnao.modules.sensing.domain.encoding import encode
@@ -26,7 +26,11 @@ def homeward(blocks: Sequence[Block], lane: int) -> tuple[list[Block], list[Outg
     parts: list[list[Part]] = [[] for _ in range(PARTITIONS)]
     texts: list[Outgoing] = []
     for block in blocks:
-        lanes = block.product.lanes[block.rows]
+        # A device without a gateway came by its own topic, which leads to its home.
+        lanes = np.where(block.product.gateways[block.rows] != 0, block.product.lanes[block.rows], lane)
+        if (lanes == lane).all():
+            own.append(block)
+            continue
         for other in np.unique(lanes).tolist():
             there = block.taken(np.flatnonzero(lanes == other))
             if other == lane:
@@ -36,7 +40,7 @@ def homeward(blocks: Sequence[Block], lane: int) -> tuple[list[Block], list[Outg
                     Part(block.product.name, block.metric, there.series, there.time_us, there.value)
                 )
             else:
-                texts += _messages(there)
+                texts += _messages(there, other)
     columns: list[Outgoing] = [
         (COLUMNS_SUBJECTS[other], chunk, None)
         for other, waiting in enumerate(parts)
@@ -45,11 +49,11 @@ def homeward(blocks: Sequence[Block], lane: int) -> tuple[list[Block], list[Outg
     return own, columns + texts
 
 
-def _messages(block: Block) -> list[Outgoing]:
-    """Texts as their devices would send them: chunks have no room for them."""
+def _messages(block: Block, lane: int) -> list[Outgoing]:
+    """Texts as their devices would send them, but to `lane`: chunks have no room for them."""
     return [
         (
-            intake_subject(block.product.name, block.product.ids[row]),
+            lane_subject(lane, block.product.name, block.product.ids[row]),
             orjson.dumps(encode(block.product.spec, {block.metric: text}, from_us(time_us))),
             None,
         )

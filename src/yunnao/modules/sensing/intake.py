@@ -213,10 +213,10 @@ class Intake:
             found = await columns_of(tx, self._registry, documents, set(refusals), watch)
             columns = await blocks_of_chunks(tx, self._registry, chunks.payloads, chunks.arrival_us)
         refusals |= found.refusals
-        own, away = homeward(found.spoken, lane)
+        own, away = homeward(found.blocks, lane)
         names = enumerate(zip(documents.products, documents.devices, plain.payloads, strict=True))
         refused = [Refused(refusals[i], *said) for i, said in names if i in refusals]
-        return Decoded(found.blocks + own + columns, plain, refused, away)
+        return Decoded(own + columns, plain, refused, away)
 
     async def _store(
         self, tx: Transaction, blocks: Sequence[Block], newest: Newest, journal: Journal, *, careful: bool

@@ -61,25 +61,28 @@ SELECT number, scene, rule, spec FROM sensing.rule WHERE active ORDER BY number;
 
 -- name: devices_lookup
 -- Devices with the numbers of their series, all of a batch at once.
-SELECT d.number, d.id, d.product, d.entity, d.gateway, d.attributes,
+SELECT d.number, d.id, d.product, d.entity, d.gateway, g.id AS speaker, d.attributes,
        jsonb_object_agg(s.metric, s.series) AS series
 FROM sensing.device d JOIN sensing.series s ON s.device = d.number
+LEFT JOIN sensing.device g ON g.number = d.gateway
 WHERE d.id = ANY(%(ids)s)
-GROUP BY d.number;
+GROUP BY d.number, g.id;
 
 -- name: devices_lookup_numbers
-SELECT d.number, d.id, d.product, d.entity, d.gateway, d.attributes,
+SELECT d.number, d.id, d.product, d.entity, d.gateway, g.id AS speaker, d.attributes,
        jsonb_object_agg(s.metric, s.series) AS series
 FROM sensing.device d JOIN sensing.series s ON s.device = d.number
+LEFT JOIN sensing.device g ON g.number = d.gateway
 WHERE d.number = ANY(%(numbers)s)
-GROUP BY d.number;
+GROUP BY d.number, g.id;
 
 -- name: devices_lookup_series
-SELECT d.number, d.id, d.product, d.entity, d.gateway, d.attributes,
+SELECT d.number, d.id, d.product, d.entity, d.gateway, g.id AS speaker, d.attributes,
        jsonb_object_agg(s.metric, s.series) AS series
 FROM sensing.device d JOIN sensing.series s ON s.device = d.number
+LEFT JOIN sensing.device g ON g.number = d.gateway
 WHERE d.number IN (SELECT device FROM sensing.series WHERE series = ANY(%(series)s))
-GROUP BY d.number;
+GROUP BY d.number, g.id;
 
 -- name: devices_changed
 -- Numbers alone, in one array: a registration of a million devices concerns few that are remembered.

@@ -41,7 +41,7 @@ class ProductDevices:
     entities: list[str] = field(default_factory=list)
     numbers: Int32 = field(default_factory=lambda: np.zeros(0, np.int32))
     lanes: NDArray[np.int8] = field(default_factory=lambda: np.zeros(0, np.int8))
-    """Of the intake, to which the device's own messages come."""
+    """Of the intake, where the device is at home: its gateway's, or its own where it has none."""
     gateways: Int32 = field(default_factory=lambda: np.zeros(0, np.int32))
     """Numbers of the devices that may speak for these, 0 where none may."""
     ids: list[str] = field(default_factory=list)
@@ -64,8 +64,7 @@ class ProductDevices:
         self.entities.extend(row["entity"] for row in found)
         self.gateways = np.concatenate([self.gateways, _ints([row["gateway"] or 0 for row in found])])
         self.numbers = np.concatenate([self.numbers, _ints([row["number"] for row in found])])
-        lanes = np.array([partition_of(name, row["id"]) for row in found], np.int8)
-        self.lanes = np.concatenate([self.lanes, lanes])
+        self.lanes = np.concatenate([self.lanes, _lanes(name, found)])
         for metric in self.spec.metrics:
             fresh = _series(found, metric)
             self.series[metric] = np.concatenate([self.series.get(metric, fresh[:0]), fresh])
@@ -79,6 +78,7 @@ class ProductDevices:
         for position, row in zip(at, found, strict=True):
             self.entities[position] = row["entity"]
             self.gateways[position] = row["gateway"] or 0
+        self.lanes[at] = _lanes(self.name, found)
         for metric in self.spec.metrics:
             self.series[metric][at] = _series(found, metric)
         for attribute in self._bounding():
@@ -215,6 +215,11 @@ async def active_rules(tx: Transaction) -> list[InstalledRule]:
 def rule_of(spec: dict[str, Any]) -> Rule:
     """A rule from its stored form."""
     return RulesFile.model_validate({"rules": {"rule": spec}}).rules["rule"]
+
+
+def _lanes(product: str, found: Sequence[Row]) -> NDArray[np.int8]:
+    """A gateway's devices are at home in its lane, so that what it says need not travel on."""
+    return np.array([partition_of(product, row["speaker"] or row["id"]) for row in found], np.int8)
 
 
 def _ints(values: list[int]) -> Int32:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-from sklearn.neighbors import BallTree
 
 from yunnao.kernel.packs.scheduled_rules import (
     NeighboursRule,
@@ -102,6 +101,9 @@ def neighbours(rule: NeighboursRule, sites: Sites, now: Floats) -> Floats:
     if len(usable) <= rule.neighbours_min:
         return value
     places = np.radians(np.column_stack([sites.lat[usable], sites.lon[usable]]))
+    # Every role loads this module, and loading scikit-learn takes seconds.
+    from sklearn.neighbors import BallTree
+
     tree = BallTree(places, metric="haversine")
     values = now[usable]
     if rule.nearest is not None:
