@@ -2,7 +2,7 @@ export const zh = {
   app: { name: '云脑', tagline: '开放的城市大脑', synthetic: '合成数据', syntheticHint: '这里的数据由程序生成，并非真实的城市数据。' },
   nav: {
     cockpit: '城市运行', cases: '事件', alarms: '告警', devices: '感知设备', admin: '系统管理',
-    report: '我要上报', track: '查询进度', main: '主导航', skip: '跳到正文', menu: '菜单',
+    net: '感知网', netOverview: '总览', netMap: '地图', quarantine: '隔离', report: '我要上报', track: '查询进度', main: '主导航', skip: '跳到正文', menu: '菜单',
   },
   common: {
     loading: '正在加载', retry: '重试', empty: '没有内容', more: '加载更多', close: '关闭', cancel: '取消', confirm: '确定',

@@ -80,3 +80,23 @@ export function timeLine(points: [string, number][], name: string, unit: string,
     series: [{ name, type: 'line', data: points, showSymbol: points.length < 40, symbolSize: 4, sampling: 'lttb', lineStyle: { width: 1.8, color: colour }, itemStyle: { color: colour }, areaStyle: { color: colour, opacity: 0.1 } }],
   }
 }
+
+/** One to two lines over equal steps; a null is a gap. `value` writes a number as the axis and the tip show it. */
+export function stepLines(
+  times: readonly string[], lines: readonly { name: string; data: (number | null)[] }[], value: (n: number) => string, time: (ms: number) => string,
+  axis: { scale?: boolean; max?: number } = {},
+): EChartsCoreOption {
+  const colours = [token('--chart-1'), token('--chart-2')]
+  return {
+    animation: false,
+    grid: { left: 2, right: 12, top: lines.length > 1 ? 26 : 10, bottom: 2, containLabel: true },
+    legend: { show: lines.length > 1, top: 0, right: 0, itemWidth: 10, itemHeight: 3, icon: 'rect', textStyle: axisText() },
+    tooltip: { ...tooltip(), valueFormatter: (v: unknown) => (typeof v === 'number' ? value(v) : '—') },
+    xAxis: { type: 'time', axisLabel: { ...axisText(), hideOverlap: true, formatter: time }, axisLine: { lineStyle: { color: token('--line-strong') } }, splitLine: { show: false } },
+    yAxis: { type: 'value', ...axis, splitNumber: 3, axisLabel: axisText(), splitLine: { lineStyle: { color: token('--line'), type: 'dashed' } } },
+    series: lines.map(({ name, data }, i) => ({
+      name, type: 'line', data: data.map((n, step) => [times[step], n]), connectNulls: false, showSymbol: data.filter((n) => n !== null).length < 3, symbolSize: 5,
+      lineStyle: { width: 1.8, color: colours[i] }, itemStyle: { color: colours[i] }, ...(i === 0 ? { areaStyle: { color: colours[i], opacity: 0.1 } } : {}),
+    })),
+  }
+}

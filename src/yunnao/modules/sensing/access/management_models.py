@@ -42,7 +42,7 @@ class EntriesIn(BaseModel):
     ids: list[UUID] = Field(min_length=1, max_length=decisions_max)
 
 
-class EntryOut(BaseModel):
+class QuarantineEntryOut(BaseModel):
     """A sender that is not believed. `sample`: the beginning of its last message; `standing` and
     `name` where it is registered."""
 
@@ -69,7 +69,7 @@ class TotalOut(BaseModel):
 
 
 class QuarantineOut(BaseModel):
-    items: list[EntryOut]
+    items: list[QuarantineEntryOut]
     next: str | None
     totals: list[TotalOut]
 
@@ -88,6 +88,6 @@ class LimitsOut(BaseModel):
     items: list[LimitOut]
 
 
-def entry_out(row: Row) -> EntryOut:
+def entry_out(row: Row) -> QuarantineEntryOut:
     sample = bytes(row["sample"]).decode("utf-8", "replace")[:SAMPLE_CHARS_MAX]
-    return EntryOut(**{**row, "sample": sample})
+    return QuarantineEntryOut(**{**row, "sample": sample})

@@ -1,0 +1,25 @@
+"""The sensing net as a whole in the browser: overview, map and quarantine."""
+
+from playwright.async_api import expect
+from tests.e2e.conftest import PHONE, Console
+
+
+def marked(name: str) -> str:
+    return f'[data-test="{name}"]'
+
+
+async def test_a_figure_of_the_overview_opens_the_devices_behind_it(console: Console) -> None:
+    page = await console.signed_in("dispatcher", "/net")
+    await expect(page.locator("h1")).to_have_text("感知网总览")
+    never = page.locator(marked("figure-never"))
+    count = await never.locator("strong").inner_text()
+    await never.click()
+    await page.wait_for_url("**/devices?state=never")
+    await expect(page.locator("h1 ~ span").first).to_contain_text(count)
+
+
+async def test_the_overview_fits_a_phone_in_english(console: Console) -> None:
+    page = await console.signed_in("leader", "/net", language="en", size=PHONE)
+    await expect(page.locator(marked("figure-online"))).to_contain_text("Online")
+    await expect(page.locator(marked("worst")).first).to_be_visible()
+    assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
