@@ -14,6 +14,13 @@ DECODERS = {
         "metrics": {"level": {"offset_bits": 0, "length_bits": 16, "scale": 0.001}},
         "time": "/t",
     },
+    "frame": {
+        "format": "bits",
+        "length_bytes": 2,
+        "metrics": {"level": {"offset_bits": 0, "length_bits": 16, "scale": 0.001}},
+    },
+    "csv": {"format": "csv", "metrics": {"level": 2}, "time": 1},
+    "sparkplug": {"format": "sparkplug", "metrics": {"level": "Inputs/Level"}},
 }
 
 
@@ -34,13 +41,19 @@ async def test_readings_of_every_format_are_stored(database_url: str, nats_url: 
             ("senml", "senml-1", {"level": 0.3}),
             ("bits", "bits-1", {"data": "////", "t": at(0)}),
             ("bits", "bits-1", {"data": "?", "t": at(0)}),
+            ("csv", "csv-1", b"\xff"),
+            ("frame", "frame-1", b"\x01"),
+            ("sparkplug", "sparkplug-1", b"\xff\xff"),
             *((name, f"{name}-2", encode(pack.products[name], {"level": 0.5}, now)) for name in DECODERS),
         )
-        assert stored.readings == 6
+        assert stored.readings == 9
         assert [code for code, _ in await city.letters()] == [
             "senml_not_a_pack",
             "frame_length",
             "frame_unreadable",
+            "payload_not_text",
+            "frame_cut",
+            "payload_not_sparkplug",
         ]
         async with city.database.transaction() as tx:
             for name in DECODERS:

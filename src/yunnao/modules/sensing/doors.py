@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import orjson
 
 from yunnao.infra import deadletters
 from yunnao.infra.deadletters import DeadLetter
@@ -15,16 +14,19 @@ from yunnao.infra.nervous import Nervous
 from yunnao.infra.postgres import Transaction
 from yunnao.infra.telemetry import READINGS_REFUSED
 from yunnao.kernel.errors import InvalidInput, TooLarge
+from yunnao.kernel.packs.decoders import JsonDecoder
 from yunnao.kernel.time import Clock, require_aware
 from yunnao.modules.sensing import store
 from yunnao.modules.sensing.columns import Documents, columns_of
-from yunnao.modules.sensing.contracts import MessageDraft, ReadingDraft, Rejected
+from yunnao.modules.sensing.contracts import InstalledProduct, MessageDraft, ReadingDraft, Rejected
 from yunnao.modules.sensing.domain.decoding import payload_bytes_max
 from yunnao.modules.sensing.domain.encoding import encode
+from yunnao.modules.sensing.domain.payloads import payload_of
 from yunnao.modules.sensing.domain.times import to_us
 from yunnao.modules.sensing.registry import Registry
 
 batch_rows_max = 10_000
+JSON = JsonDecoder(metrics={})
 SOURCE = "http"
 """Of this door's dead letters."""
 
@@ -47,13 +49,20 @@ class HttpDoor:
             raise TooLarge("batch_too_large", limit_rows=batch_rows_max)
         owners = await store.products_of_devices(tx, [d.device for d in drafts if d.product is None])
         products = [draft.product or owners.get(draft.device, "") for draft in drafts]
+        specs = await store.products(tx, sorted(set(products)))
         rejected: dict[int, Rejected] = {}
         accepted: list[tuple[int, str, bytes]] = []
         for index, (draft, product) in enumerate(zip(drafts, products, strict=True)):
             try:
                 if not product:
                     raise InvalidInput("device_unknown", device=draft.device, product="")
-                accepted.append((index, intake_subject(product, draft.device), _written(draft.payload)))
+                accepted.append(
+                    (
+                        index,
+                        intake_subject(product, draft.device),
+                        _written(specs.get(product), draft.payload),
+                    )
+                )
             except InvalidInput as error:
                 rejected[index] = Rejected(index, error.code, error.params)
         messages = Documents(
@@ -110,11 +119,9 @@ class HttpDoor:
         await self._nervous.publish_stored([(subject, payload, None)])
 
 
-def _written(payload: Any) -> bytes:
-    try:
-        written = orjson.dumps(payload)
-    except orjson.JSONEncodeError as error:
-        raise InvalidInput("payload_not_json") from error
+def _written(product: InstalledProduct | None, payload: Any) -> bytes:
+    """As the product's device would write it; of an unknown product, which is told later, as JSON."""
+    written = payload_of(JSON if product is None else product.spec.decoder, payload)
     if len(written) > payload_bytes_max:
         raise InvalidInput("payload_too_large", limit_bytes=payload_bytes_max)
     return written
@@ -126,4 +133,5 @@ def _letter(draft: MessageDraft, product: str, rejected: Rejected) -> DeadLetter
         subject = intake_subject(product, draft.device)
     except InvalidInput:
         subject = SOURCE
-    return DeadLetter(SOURCE, subject, json.dumps(draft.payload).encode(), rejected.code, rejected.params)
+    payload = draft.payload if isinstance(draft.payload, bytes) else json.dumps(draft.payload).encode()
+    return DeadLetter(SOURCE, subject, payload, rejected.code, rejected.params)

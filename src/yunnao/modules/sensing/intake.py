@@ -207,9 +207,10 @@ class Intake:
         columnar = np.array([subject in COLUMNS_SUBJECTS for subject in messages.subjects], np.bool_)
         chunks = messages.taken(np.flatnonzero(columnar)) if columnar.any() else messages.part(slice(0))
         plain = messages.taken(np.flatnonzero(~columnar)) if columnar.any() else messages
-        documents, refusals = _documents(plain)
         # The registry's columns grow while it looks devices up: one lane at a time.
         async with self._one_at_a_time:
+            await self._registry.refresh(tx)
+            documents, refusals = _documents(plain, self._registry)
             found = await columns_of(tx, self._registry, documents, set(refusals), watch)
             columns = await blocks_of_chunks(tx, self._registry, chunks.payloads, chunks.arrival_us)
         refusals |= found.refusals
@@ -265,10 +266,10 @@ class Intake:
         hold.advanced(sequence, arrived_us)
 
 
-def _documents(messages: Messages) -> tuple[Documents, dict[int, Refusal]]:
-    """What devices sent, parsed, and what cannot be, by index."""
-    documents, unreadable = parse(messages.payloads)
-    refusals = {refusal.index: refusal for refusal in unreadable}
+def _documents(messages: Messages, registry: Registry) -> tuple[Documents, dict[int, Refusal]]:
+    """What devices sent, parsed, and what cannot be, by index. A payload that is no JSON by its
+    product's declaration stays the bytes that it is."""
+    refusals: dict[int, Refusal] = {}
     products: list[str] = []
     devices: list[str] = []
     for index, subject in enumerate(messages.subjects):
@@ -279,4 +280,13 @@ def _documents(messages: Messages) -> tuple[Documents, dict[int, Refusal]]:
             refusals[index] = Refusal(index, error.code, error.params)
         products.append(product)
         devices.append(device)
+    binary = registry.binary(set(products))
+    raw = [index for index, product in enumerate(products) if product in binary] if binary else []
+    payloads = list(messages.payloads)
+    for index in raw:
+        payloads[index] = b"null"
+    documents, unreadable = parse(payloads)
+    for index in raw:
+        documents[index] = messages.payloads[index]
+    refusals = {refusal.index: refusal for refusal in unreadable} | refusals
     return Documents(products, devices, documents, messages.arrival_us), refusals

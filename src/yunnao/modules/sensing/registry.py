@@ -1,6 +1,6 @@
 """What an ingest worker remembers of products, rules and the devices it has met, in columns."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from yunnao.infra.nats_subjects import partition_of
 from yunnao.infra.postgres import Row, Transaction, load_queries
+from yunnao.kernel.packs.decoders import is_binary
 from yunnao.kernel.packs.rules import Rule, RulesFile
 from yunnao.kernel.packs.scene import Product
 from yunnao.kernel.packs.streaming_rules import SilenceRule, ThresholdRule
@@ -134,6 +135,14 @@ class Registry:
                 ).fetchall()
                 product.renew(rows)
                 self._note_series(product, rows)
+
+    def binary(self, names: Iterable[str]) -> set[str]:
+        """Which of these products send bytes and not JSON."""
+        return {
+            name
+            for name in names
+            if (known := self._products.get(name)) is not None and is_binary(known.spec.decoder)
+        }
 
     def product(self, name: str) -> ProductDevices | None:
         return self._products.get(name)

@@ -85,12 +85,7 @@ def parse(payloads: Sequence[bytes]) -> tuple[list[Any], list[Refusal]]:
 
 def documents_of(decoder: Decoder, payloads: Sequence[bytes]) -> tuple[list[Any], list[Refusal]]:
     """What `decode` reads, of one product's payloads: parsed JSON, or the bytes as they are."""
-    if not is_binary(decoder):
-        return parse(payloads)
-    limit = {"limit_bytes": payload_bytes_max}
-    long = {i for i, payload in enumerate(payloads) if len(payload) > payload_bytes_max}
-    documents = [UNREADABLE if i in long else payload for i, payload in enumerate(payloads)]
-    return documents, [Refusal(i, "payload_too_large", limit) for i in sorted(long)]
+    return (list(payloads), []) if is_binary(decoder) else parse(payloads)
 
 
 def _parse_one(payload: bytes) -> tuple[Any, str | None]:
@@ -203,12 +198,18 @@ def _rows(
     return _Rows(np.arange(len(documents), dtype=np.int64), time_us, readable & timely, raw)
 
 
+def _limited(payload: bytes) -> bytes:
+    if len(payload) > payload_bytes_max:
+        raise InvalidInput("payload_too_large", limit_bytes=payload_bytes_max)
+    return payload
+
+
 def _as_bytes(documents: Sequence[Any], readable: Bools, refusals: list[Refusal]) -> list[Any]:
     """Payloads; one that is none is told, and is not `readable` any more."""
     found: list[Any] = []
     for index, document in enumerate(documents):
         try:
-            found.append(bytes_of(document) if readable[index] else UNREADABLE)
+            found.append(_limited(bytes_of(document)) if readable[index] else UNREADABLE)
         except InvalidInput as error:
             readable[index] = False
             refusals.append(Refusal(index, error.code, error.params))
