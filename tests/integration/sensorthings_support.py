@@ -18,17 +18,17 @@ from yunnao.kernel.text import Text
 from yunnao.modules.identity.facade import Identity, Policies
 from yunnao.modules.sensing.history.duck_engine import DuckEngine
 from yunnao.modules.sensing.history.history import History
-from yunnao.modules.sensing.live.table import LiveTable
 from yunnao.modules.sensing.sensorthings import http as sensorthings_http
 from yunnao.modules.sensing.sensorthings.facade import SensorThings
 from yunnao.modules.sensing.sensorthings.latest import LiveNewest
+from yunnao.modules.sensing.sharing.rights import ReadingRights
 
 ROOT = "http://test/sensorthings/v1.1"
 
 
 @asynccontextmanager
 async def client_of(city: City, folder: Path, role: str) -> AsyncIterator[httpx.AsyncClient]:
-    """A client that acts in `role`, or in that of its header `X-Role`; the live table is in `folder`."""
+    """A client that acts in `role`, or in that of its header `X-Role`; the lake is in `folder`."""
 
     async def authenticate(request: Request, tx: Transaction) -> Principal:
         given = request.headers.get("x-role")
@@ -40,8 +40,16 @@ async def client_of(city: City, folder: Path, role: str) -> AsyncIterator[httpx.
     http.install(app, city.database, authenticate)
     readings = lake_in(folder).readings
     history = History(city.clock, city.twin, lake_in(folder), DuckEngine(readings), ZoneInfo("Asia/Shanghai"))
-    things = SensorThings(city.clock, LiveNewest(LiveTable(folder)), history, city.sensing, city.twin)
-    app.include_router(sensorthings_http.router(things, Identity(city.clock, Policies.load(), None)))
+    identity = Identity(city.clock, Policies.load(), None)
+    things = SensorThings(
+        city.clock,
+        LiveNewest(city.table),
+        history,
+        city.sensing,
+        city.twin,
+        ReadingRights(city.clock, identity),
+    )
+    app.include_router(sensorthings_http.router(things, identity))
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     headers = {"X-Role": role, "Accept-Language": "en"}
     async with httpx.AsyncClient(transport=transport, base_url=ROOT, headers=headers) as made:

@@ -19,6 +19,7 @@ from yunnao.kernel.text import Text
 from yunnao.modules.identity.facade import Identity, Policies
 from yunnao.modules.sensing.commands.exchange import DURABLE, Exchange, ensure_answers
 from yunnao.modules.sensing.commands.facade import Commands
+from yunnao.modules.sensing.sharing.rights import ReadingRights
 
 LABEL = {"zh": "令", "en": "command"}
 GATE: dict[str, Any] = {
@@ -53,7 +54,8 @@ async def city(database_url: str, nats_server: EmbeddedNats, nats_url: str) -> A
 
 @pytest.fixture
 def commands(city: City) -> Commands:
-    return Commands(city.clock, Identity(city.clock, Policies.load()))
+    identity = Identity(city.clock, Policies.load())
+    return Commands(city.clock, identity, ReadingRights(city.clock, identity))
 
 
 async def ordered(

@@ -18,6 +18,7 @@ from yunnao.modules.sensing.access import http as access_http
 from yunnao.modules.sensing.access import http_management
 from yunnao.modules.sensing.access.service import Access
 from yunnao.modules.sensing.identifiers.facade import Identifiers
+from yunnao.modules.sensing.sharing.rights import ReadingRights
 
 TABLE = "device,product,name,lon,lat\n泵站-7,level,七号,120.3,36.1\nbad id,level,x,120.3,36.1\n"
 CSV = {"Content-Type": "text/csv", "Accept-Language": "en"}
@@ -47,7 +48,13 @@ async def client(city: City) -> AsyncIterator[httpx.AsyncClient]:
     http.install(app, city.database, authenticate)
     api = APIRouter()
     api.include_router(
-        sensing_http.router(city.sensing, city.twin, identity, Identifiers(city.twin, "yunnao.0"))
+        sensing_http.router(
+            city.sensing,
+            city.twin,
+            identity,
+            Identifiers(city.twin, "yunnao.0"),
+            ReadingRights(city.clock, identity),
+        )
     )
     api.include_router(access_http.router(access, identity))
     api.include_router(http_management.router(access, identity))

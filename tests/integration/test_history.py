@@ -29,7 +29,7 @@ from yunnao.modules.sensing.history.contracts import Question, SeriesName
 from yunnao.modules.sensing.history.duck_engine import DuckEngine
 from yunnao.modules.sensing.history.history import History
 from yunnao.modules.sensing.lake.tables import Lake
-from yunnao.modules.sensing.sharing.shares import Shares
+from yunnao.modules.sensing.sharing.rights import ReadingRights
 
 ZONE = ZoneInfo("Asia/Shanghai")
 HOUR_S = 3_600
@@ -62,7 +62,7 @@ async def client(city: City, history: History) -> AsyncIterator[httpx.AsyncClien
     http.install(app, city.database, authenticate)
     api = APIRouter(prefix="/api/v1")
     identity = Identity(city.clock, Policies.load(), None)
-    api.include_router(history_http.router(history, identity, Shares(city.clock, identity)))
+    api.include_router(history_http.router(history, identity, ReadingRights(city.clock, identity)))
     app.include_router(api)
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app=app),

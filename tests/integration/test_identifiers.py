@@ -15,6 +15,7 @@ from yunnao.kernel.text import Text
 from yunnao.modules.identity.facade import Identity, Policies
 from yunnao.modules.sensing.identifiers import http as identifiers_http
 from yunnao.modules.sensing.identifiers.facade import Identifiers
+from yunnao.modules.sensing.sharing.rights import ReadingRights
 
 PARK = "urn:ngsi-ld:CarPark:p1"
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
@@ -39,7 +40,11 @@ async def client(city: City) -> AsyncIterator[httpx.AsyncClient]:
     app = FastAPI()
     http.install(app, city.database, authenticate)
     identity = Identity(city.clock, Policies.load(), None)
-    app.include_router(identifiers_http.router(Identifiers(city.twin, "88.1234.5"), identity))
+    app.include_router(
+        identifiers_http.router(
+            Identifiers(city.twin, "88.1234.5"), identity, ReadingRights(city.clock, identity)
+        )
+    )
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     headers = {"X-Role": "dispatcher", "Accept-Language": "en"}
     async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as made:

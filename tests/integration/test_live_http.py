@@ -16,6 +16,7 @@ from yunnao.modules.geography.facade import Geography
 from yunnao.modules.identity.facade import Identity, Policies
 from yunnao.modules.sensing.contracts import DeviceDraft
 from yunnao.modules.sensing.live import http as live_http
+from yunnao.modules.sensing.sharing.rights import ReadingRights
 
 LEADER = Principal("person", "party", "p", "leader", roles=frozenset({"leader"}))
 SQUARE = {
@@ -47,7 +48,11 @@ async def client(city: City) -> AsyncIterator[httpx.AsyncClient]:
     http.install(app, city.database, authenticate)  # type: ignore[arg-type]
     api = APIRouter()
     identity = Identity(city.clock, Policies.load(), None)
-    api.include_router(live_http.router(city.sensing, city.twin, Geography(city.clock), identity))
+    api.include_router(
+        live_http.router(
+            city.sensing, city.twin, Geography(city.clock), identity, ReadingRights(city.clock, identity)
+        )
+    )
     app.include_router(api)
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://city") as made:

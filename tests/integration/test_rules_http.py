@@ -24,6 +24,7 @@ from yunnao.modules.sensing.lake.tables import lake_at
 from yunnao.modules.sensing.rules.domain.schedules import NATIONAL_TIME
 from yunnao.modules.sensing.rules.facade import Rules
 from yunnao.modules.sensing.rules.http import router
+from yunnao.modules.sensing.sharing.rights import ReadingRights
 
 ZONE = ZoneInfo("Asia/Shanghai")
 
@@ -65,7 +66,7 @@ class _Client:
 
         app = FastAPI()
         http.install(app, self._city.database, signed_in)
-        app.include_router(router(rules, identity))
+        app.include_router(router(rules, identity, ReadingRights(self._city.clock, identity)))
         self._http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://city")
         return self._http
 

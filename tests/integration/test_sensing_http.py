@@ -25,6 +25,7 @@ from yunnao.modules.sensing.batches import http as batches_http
 from yunnao.modules.sensing.batches.door import BatchDoor
 from yunnao.modules.sensing.identifiers.facade import Identifiers
 from yunnao.modules.sensing.lanes import ensure_consumers
+from yunnao.modules.sensing.sharing.rights import ReadingRights
 from yunnao.modules.twin import http as twin_http
 
 START = datetime.now(UTC)
@@ -59,11 +60,19 @@ async def client(city: City) -> AsyncIterator[httpx.AsyncClient]:
     api = APIRouter(prefix=API)
     api.include_router(alarms_http.router(city.alarms, identity))
     api.include_router(
-        sensing_http.router(city.sensing, city.twin, identity, Identifiers(city.twin, "yunnao.0"))
+        sensing_http.router(
+            city.sensing,
+            city.twin,
+            identity,
+            Identifiers(city.twin, "yunnao.0"),
+            ReadingRights(city.clock, identity),
+        )
     )
     door = BatchDoor(city.clock, city.nervous)
     api.include_router(batches_http.router(city.sensing, door, identity))
-    api.include_router(twin_http.router(city.twin, identity))
+    api.include_router(
+        twin_http.router(city.twin, identity, ReadingRights(city.clock, identity).hidden_attributes)
+    )
     app.include_router(api)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(

@@ -179,6 +179,7 @@ def assemble(
         calendar.is_workday,
     )
     alarms = Alarms(clock, twin, identity, city.manifest.alarms)
+    sharing = Sharing(clock, database, nervous, identity, settings.webhook_networks)
     cases = Cases(clock, identity, geography, FileStore(settings.files_url))
     return Platform(
         settings=settings,
@@ -199,13 +200,13 @@ def assemble(
         ),
         cases=cases,
         edges=EdgeCentre(clock),
-        sensorthings=SensorThings(clock, LiveNewest(table), history, sensing, twin),
+        sensorthings=SensorThings(clock, LiveNewest(table), history, sensing, twin, sharing.rights),
         identifiers=Identifiers(twin, city.manifest.prefix),
         access=Access(clock, identity, twin, sensing),
         lake=lake,
         batches=BatchDoor(clock, nervous),
-        commands=Commands(clock, identity),
-        sharing=Sharing(clock, database, nervous, identity, settings.webhook_networks),
+        commands=Commands(clock, identity, sharing.rights),
+        sharing=sharing,
         history=history,
         rules=Rules(clock, twin, history, zone, calendar.is_workday, city.manifest.alarms),
     )

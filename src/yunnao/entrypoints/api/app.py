@@ -54,22 +54,22 @@ def build(platform: Platform, live: Live) -> FastAPI:
     )
     http.install(app, platform.database, identity_http.authenticator(platform.identity))
     app.state.nervous = platform.nervous
-    api = APIRouter(prefix=API_PREFIX)
+    api, rights = APIRouter(prefix=API_PREFIX), platform.sharing.rights
     for router in (
         overview.router(platform, release),
         identity_http.router(platform.identity),
         geography_http.router(platform.geography),
-        twin_http.router(platform.twin, platform.identity),
+        twin_http.router(platform.twin, platform.identity, rights.hidden_attributes),
         alarms_http.router(platform.alarms, platform.identity),
-        sensing_http.router(platform.sensing, platform.twin, platform.identity, platform.identifiers),
-        scheduled_http.router(platform.scheduled, platform.identity),
+        sensing_http.router(platform.sensing, platform.twin, platform.identity, platform.identifiers, rights),
+        scheduled_http.router(platform.scheduled, rights),
         batches_http.router(platform.sensing, platform.batches, platform.identity),
-        live_http.router(platform.sensing, platform.twin, platform.geography, platform.identity),
+        live_http.router(platform.sensing, platform.twin, platform.geography, platform.identity, rights),
         access_http.router(platform.access, platform.identity),
         management_http.router(platform.access, platform.identity),
-        history_http.router(platform.history, platform.identity, platform.sharing.shares),
+        history_http.router(platform.history, platform.identity, rights),
         sharing_http.router(platform.sharing),
-        rules_http.router(platform.rules, platform.identity),
+        rules_http.router(platform.rules, platform.identity, rights),
         edge_http.router(platform.edges, platform.identity),
         commands_http.router(platform.commands),
         cases_http.router(platform.cases, platform.identity),
@@ -79,7 +79,7 @@ def build(platform: Platform, live: Live) -> FastAPI:
     app.include_router(api, responses=http.PROBLEMS)
     app.include_router(open311.router(platform.cases, platform.identity))
     app.include_router(sensorthings_http.router(platform.sensorthings, platform.identity))
-    app.include_router(identifiers_http.router(platform.identifiers, platform.identity))
+    app.include_router(identifiers_http.router(platform.identifiers, platform.identity, rights))
     app.include_router(health.router())
     http.describe_problems(app)
     console.mount(app, project_root() / "web" / "dist")

@@ -15,21 +15,29 @@ from yunnao.modules.sensing import http_models as models
 from yunnao.modules.sensing.contracts import DeviceFilter, ListedState, Standing
 from yunnao.modules.sensing.facade import Sensing
 from yunnao.modules.sensing.identifiers.facade import Identifiers
+from yunnao.modules.sensing.sharing.rights import ReadingRights
 from yunnao.modules.twin.facade import Twin
 
 Name = Annotated[str | None, Query(max_length=128)]
 
 
-def router(sensing: Sensing, twin: Twin, identity: Identity, identifiers: Identifiers) -> APIRouter:
+def router(
+    sensing: Sensing, twin: Twin, identity: Identity, identifiers: Identifiers, rights: ReadingRights
+) -> APIRouter:
     """Every door; paths without the API's prefix."""
     routes = APIRouter(tags=["sensing"])
-    _devices(routes, sensing, twin, identity, identifiers)
+    _devices(routes, sensing, twin, identity, identifiers, rights)
     _dead_letters(routes, sensing, identity)
     return routes
 
 
 def _devices(
-    routes: APIRouter, sensing: Sensing, twin: Twin, identity: Identity, identifiers: Identifiers
+    routes: APIRouter,
+    sensing: Sensing,
+    twin: Twin,
+    identity: Identity,
+    identifiers: Identifiers,
+    rights: ReadingRights,
 ) -> None:
     @routes.get("/products")
     async def list_products(tx: Tx, principal: CurrentPrincipal) -> models.ProductsOut:
@@ -56,8 +64,9 @@ def _devices(
         wanted = DeviceFilter(product, q, district, owner, standing)
         page = await sensing.devices(tx, wanted=wanted, state=state, limit=limit, after=text_cursor(cursor))
         names = await twin.names(tx, [device.entity for device in page.items])
+        hidden = await rights.hidden(tx, principal, [device.number for device in page.items])
         return models.DevicesOut(
-            items=[models.device_out(device, names, identifiers) for device in page.items],
+            items=[models.device_out(device, names, identifiers, hidden) for device in page.items],
             next=encode_cursor(page.after) if page.after else None,
             total=page.total,
         )
@@ -66,7 +75,8 @@ def _devices(
     async def get_device(tx: Tx, principal: CurrentPrincipal, device: str) -> models.DeviceOut:
         identity.authorize(principal, "device:read", Resource("Device", device))
         found = await sensing.device(tx, device)
-        return models.device_out(found, await twin.names(tx, [found.entity]), identifiers)
+        hidden = await rights.hidden(tx, principal, [found.number])
+        return models.device_out(found, await twin.names(tx, [found.entity]), identifiers, hidden)
 
 
 def _dead_letters(routes: APIRouter, sensing: Sensing, identity: Identity) -> None:

@@ -14,6 +14,7 @@ from yunnao.kernel.text import Language, Text, say
 from yunnao.modules.sensing.batches.contracts import Taken
 from yunnao.modules.sensing.contracts import Device, InstalledProduct, Rejected, Standing
 from yunnao.modules.sensing.identifiers.facade import Identifiers
+from yunnao.modules.sensing.sharing.rights import Hidden, seen
 
 PREVIEW_BYTES_MAX = 2_000
 """Of a dead letter's payload in a list."""
@@ -110,6 +111,7 @@ class DeviceOut(BaseModel):
     state: str
     last_seen: datetime | None
     latest: dict[str, LatestOut]
+    hidden: list[str] = Field(description="Metrics whose values you may not read; they are left out.")
 
 
 class DevicesOut(BaseModel):
@@ -173,7 +175,9 @@ def product_out(found: InstalledProduct) -> ProductOut:
     )
 
 
-def device_out(device: Device, names: Mapping[str, Text], identifiers: Identifiers) -> DeviceOut:
+def device_out(
+    device: Device, names: Mapping[str, Text], identifiers: Identifiers, hidden: Hidden
+) -> DeviceOut:
     return DeviceOut(
         id=device.id,
         identifier=identifiers.of(device.id),
@@ -190,7 +194,11 @@ def device_out(device: Device, names: Mapping[str, Text], identifiers: Identifie
         synthetic=device.synthetic,
         state=device.state,
         last_seen=device.last_seen,
-        latest={name: LatestOut(value=v.value, time=v.time) for name, v in device.latest.items()},
+        latest={
+            name: LatestOut(value=v.value, time=v.time)
+            for name, v in seen(device.latest, device.number, hidden).items()
+        },
+        hidden=sorted(hidden.get(device.number, ())),
     )
 
 

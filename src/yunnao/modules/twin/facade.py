@@ -1,6 +1,6 @@
 """The twin: everything in the city that has identity, type, place, state and relations."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,8 @@ from yunnao.modules.twin.contracts import (
 
 entities_batch_max = 200_000
 layer_points_max = 20_000
+Hidden = Callable[[Sequence[str]], Awaitable[Collection[tuple[str, str]]]]
+"""Of entities by id the attributes (entity, attribute) that may not be read."""
 
 
 class Twin:
@@ -134,15 +136,27 @@ class Twin:
     async def layers(self, tx: Transaction) -> list[Layer]:
         return await store.layers(tx)
 
-    async def layer_geojson(self, tx: Transaction, scene: str, layer: str) -> dict[str, Any]:
+    async def layer_geojson(
+        self, tx: Transaction, scene: str, layer: str, hidden: Hidden | None = None
+    ) -> dict[str, Any]:
         """A FeatureCollection of points (RFC 7946), `layer_points_max` at most.
 
-        Properties: id, name_zh, name_en, value, token, observed_at. Raises NotFound `layer_unknown`.
+        Properties: id, name_zh, name_en, value, token, observed_at, and `hidden` where the value is left
+        out, since it is `hidden` from who asks. Raises NotFound `layer_unknown`.
         """
         found = await store.layer(tx, scene, layer)
         if found is None:
             raise NotFound("layer_unknown", scene=scene, layer=layer)
         rows = await store.layer_points(tx, found.spec, layer_points_max)
+        attribute = found.spec.attribute
+        without: set[str] = set()
+        if hidden is not None and attribute is not None:
+            told = await hidden([row["id"] for row in rows if row["value"] is not None])
+            without = {entity for entity, name in told if name == attribute}
+        for row in rows:
+            row["hidden"] = row["id"] in without
+            if row["hidden"]:
+                row["value"] = row["observed_at"] = None
         features = [
             {
                 "type": "Feature",
@@ -154,6 +168,7 @@ class Twin:
                     "value": row["value"],
                     "token": domain.token_of(found.spec, row["value"], row["whole"]),
                     "observed_at": row["observed_at"],
+                    "hidden": row["hidden"],
                 },
             }
             for row in rows

@@ -18,6 +18,7 @@ from yunnao.modules.identity.contracts import Resource
 from yunnao.modules.identity.facade import Identity
 from yunnao.modules.sensing.commands.contracts import OrderedCommand, StateOfDevice
 from yunnao.modules.sensing.commands.domain import checked, difference, effects
+from yunnao.modules.sensing.sharing.rights import ReadingRights
 
 QUERIES = load_queries("yunnao.modules.sensing.commands")
 devices_per_order_max = 200
@@ -27,9 +28,10 @@ state_bytes_max = 16_384
 class Commands:
     """Every method runs in the caller's transaction and checks the right of `principal` itself."""
 
-    def __init__(self, clock: Clock, identity: Identity) -> None:
+    def __init__(self, clock: Clock, identity: Identity, rights: ReadingRights) -> None:
         self._clock = clock
         self._identity = identity
+        self._rights = rights
 
     async def order(
         self,
@@ -119,14 +121,14 @@ class Commands:
     async def get(self, tx: Transaction, principal: Principal, command: UUID) -> OrderedCommand:
         """Raises NotFound `command_not_found`."""
         row = await self._row(tx, command)
-        self._identity.authorize(principal, "device:read", Resource("Device", row["device_id"]))
+        await self._may_see(tx, principal, row["device_id"])
         return (await self._told(tx, [row]))[0]
 
     async def page(
         self, tx: Transaction, principal: Principal, device: str, *, limit: int, before: UUID | None = None
     ) -> list[OrderedCommand]:
         """Of a device, newest first."""
-        self._identity.authorize(principal, "device:read", Resource("Device", device))
+        await self._may_see(tx, principal, device)
         return await self._told(tx, await self._rows(tx, limit=limit, device=device, before=before))
 
     async def waiting(
@@ -139,7 +141,7 @@ class Commands:
 
     async def state(self, tx: Transaction, principal: Principal, device: str) -> StateOfDevice:
         """Empty where nothing was desired or reported yet."""
-        self._identity.authorize(principal, "device:read", Resource("Device", device))
+        await self._may_see(tx, principal, device)
         await self._devices(tx, [device])
         row = await (await tx.execute(QUERIES["state"], {"device": device})).fetchone()
         if row is None:
@@ -176,6 +178,15 @@ class Commands:
             raise Conflict("state_version_stale", version=now.desired_version)
         await self._audit(tx, principal, "desire", [device], desired=dict(desired))
         return await self.state(tx, principal, device)
+
+    async def _may_see(self, tx: Transaction, principal: Principal, device: str) -> None:
+        """Whoever may read all of the device, or command it: who orders must see what comes of it."""
+        rows = await (await tx.execute(QUERIES["device"], {"ids": [device]})).fetchall()
+        for row in rows:
+            own = Resource("Device", device, department=row["owner"], command="routine")
+            if self._identity.allowed(principal, "device:command", own):
+                return
+        await self._rights.authorize(tx, principal, [(device, None)])
 
     async def _release(self, tx: Transaction, devices: Sequence[int], desired: Mapping[str, Any]) -> None:
         if desired:

@@ -47,6 +47,7 @@ hot_rows_max = 5_000_000
 """Hot readings that one question takes into memory, about 150 MB."""
 questions_at_once_max = 4
 default_span = timedelta(hours=24)
+NOTHING: Int32 = np.zeros(0, np.int32)
 T = TypeVar("T")
 
 
@@ -100,8 +101,8 @@ class History:
         of = [s.number for s in series for _ in question.aggregates]
         return Answer(shaping.on_buckets(found, edges, columns, of), columns, question.start, question.until)
 
-    async def groups(self, tx: Transaction, question: GroupQuestion) -> GroupAnswer:
-        """A metric of all devices of a product by area or type of what they watch.
+    async def groups(self, tx: Transaction, question: GroupQuestion, without: Int32 = NOTHING) -> GroupAnswer:
+        """A metric of all devices of a product by area or type of what they watch, but for series `without`.
 
         Raises NotFound `product_unknown`, `metric_unknown`; InvalidInput as `ask` does,
         `aggregate_of_groups` for one that has no meaning for many series.
@@ -111,6 +112,9 @@ class History:
             if name not in GROUP_AGGREGATES:
                 raise InvalidInput("aggregate_of_groups", aggregate=name, known=", ".join(GROUP_AGGREGATES))
         series, entities = await self._of_product(tx, question.product, question.metric)
+        if len(without):
+            kept = np.flatnonzero(~np.isin(series, without))
+            series, entities = series[kept], [entities[i] for i in kept.tolist()]
         names, group = await self._grouped(tx, entities, question.by)
         edges = buckets.edges_of(
             buckets.parse_bucket(question.bucket), question.start, question.until, self._zone

@@ -23,7 +23,7 @@ from yunnao.modules.sensing.history.contracts import (
 )
 from yunnao.modules.sensing.history.formats import MEDIA_TYPES, chosen, pieces
 from yunnao.modules.sensing.history.history import History, default_span, points_max, series_max
-from yunnao.modules.sensing.sharing.shares import Shares
+from yunnao.modules.sensing.sharing.rights import ReadingRights
 
 readings_rows_max = 10_000
 series_text_max = 300
@@ -50,16 +50,16 @@ class ReadingsOut(BaseModel):
     points: list[tuple[datetime, Any]]
 
 
-def router(history: History, identity: Identity, shares: Shares) -> APIRouter:
+def router(history: History, identity: Identity, rights: ReadingRights) -> APIRouter:
     """Every door; paths without the API's prefix."""
     routes = APIRouter(tags=["history"])
-    _series(routes, history, shares)
-    _groups(routes, history, identity)
-    _newest(routes, history, shares)
+    _series(routes, history, rights)
+    _groups(routes, history, identity, rights)
+    _newest(routes, history, rights)
     return routes
 
 
-def _series(routes: APIRouter, history: History, shares: Shares) -> None:
+def _series(routes: APIRouter, history: History, rights: ReadingRights) -> None:
     @routes.get("/history", responses=OneSeries, response_class=StreamingResponse)
     async def get_history(
         request: Request,
@@ -81,14 +81,13 @@ def _series(routes: APIRouter, history: History, shares: Shares) -> None:
         """
         form = chosen(format, request.headers.get("accept"))
         names = [_series_name(text) for text in series]
-        for name in names:
-            await shares.authorize_readings(tx, principal, name.device, name.metric)
+        await rights.authorize(tx, principal, [(name.device, name.metric) for name in names])
         first, end = _span(history, start, until)
         question = Question(names, first, end, bucket, _aggregates(aggregate), points)
         return _streamed(await history.ask(tx, question), form)
 
 
-def _groups(routes: APIRouter, history: History, identity: Identity) -> None:
+def _groups(routes: APIRouter, history: History, identity: Identity, rights: ReadingRights) -> None:
     @routes.get("/history/groups", responses=OneSeries, response_class=StreamingResponse)
     async def get_groups(
         request: Request,
@@ -104,7 +103,10 @@ def _groups(routes: APIRouter, history: History, identity: Identity) -> None:
         aggregate: Names = "mean",
         format: Format = None,
     ) -> StreamingResponse:
-        """A metric of all devices of a product by district, street or entity_type of what they watch."""
+        """A metric of all devices of a product by district, street or entity_type of what they watch.
+
+        Series that you may not read are left out; `X-Yunnao-Hidden` tells how many.
+        """
         form = chosen(format, request.headers.get("accept"))
         identity.authorize(principal, "device:list")
         if by not in get_args(Grouping):
@@ -112,10 +114,13 @@ def _groups(routes: APIRouter, history: History, identity: Identity) -> None:
         first, end = _span(history, start, until)
         grouping = cast("Grouping", by)
         question = GroupQuestion(product, metric, grouping, first, end, bucket, _aggregates(aggregate))
-        return _streamed(await history.groups(tx, question), form)
+        hidden = await rights.hidden_series(tx, principal, product, metric)
+        answer = _streamed(await history.groups(tx, question, hidden), form)
+        answer.headers["X-Yunnao-Hidden"] = str(len(hidden))
+        return answer
 
 
-def _newest(routes: APIRouter, history: History, shares: Shares) -> None:
+def _newest(routes: APIRouter, history: History, rights: ReadingRights) -> None:
     @routes.get("/devices/{device}/readings")
     async def get_readings(
         tx: Tx,
@@ -128,7 +133,7 @@ def _newest(routes: APIRouter, history: History, shares: Shares) -> None:
         limit: RowsMax = 1_000,
     ) -> ReadingsOut:
         """The newest `limit` points; without `from` of the 24 hours before the newest."""
-        await shares.authorize_readings(tx, principal, device, metric)
+        await rights.authorize(tx, principal, [(device, metric)])
         for moment in (start, until):
             _check_zone(moment)
         found = await history.readings(tx, device, metric, start=start, until=until, limit=limit)

@@ -4,6 +4,7 @@ The suffix is a device's id, or the URN of an entity (ETSI GS CIM 009, 4.6.2), s
 is found again without a table of identifiers.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -112,8 +113,8 @@ def answer(
     }
 
 
-def linked_entity(entity: Entity) -> dict[str, Any]:
-    """An entity in NGSI-LD's normalized form as JSON-LD (ETSI GS CIM 009, 4.5)."""
+def linked_entity(entity: Entity, without: Collection[str] = ()) -> dict[str, Any]:
+    """An entity in NGSI-LD's normalized form as JSON-LD (ETSI GS CIM 009, 4.5), `without` some attributes."""
     out: dict[str, Any] = {
         "id": entity.id,
         "type": entity.type,
@@ -123,6 +124,8 @@ def linked_entity(entity: Entity) -> dict[str, Any]:
         point = {"type": "Point", "coordinates": [entity.lon, entity.lat]}
         out["location"] = {"type": "GeoProperty", "value": point}
     for name, found in entity.attributes.items():
+        if name in without:
+            continue
         told = {"type": "Property", "value": found.value}
         if found.unit is not None:
             told["unitCode"] = found.unit

@@ -1,6 +1,6 @@
 """Identifiers: what each stands for, many at once."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,12 +31,13 @@ class Resolved:
         """Of the console, for a person."""
         return domain.device_page(self.device.id) if self.device else domain.entity_page(self.watchers)
 
-    def linked(self) -> dict[str, Any]:
-        """As JSON-LD."""
+    def linked(self, hidden: Collection[tuple[str, str]] = ()) -> dict[str, Any]:
+        """As JSON-LD, without the `hidden` attributes (entity, attribute)."""
         if self.device is not None:
             return domain.linked_device(self.device)
         assert self.entity is not None
-        return domain.linked_entity(self.entity)
+        without = {attribute for entity, attribute in hidden if entity == self.entity.id}
+        return domain.linked_entity(self.entity, without)
 
 
 class Identifiers:

@@ -12,6 +12,7 @@ from yunnao.modules.identity.contracts import Resource
 from yunnao.modules.identity.facade import Identity
 from yunnao.modules.sensing.identifiers import domain
 from yunnao.modules.sensing.identifiers.facade import Identifiers, identifiers_max
+from yunnao.modules.sensing.sharing.rights import ReadingRights
 
 LINKED = "application/ld+json"
 _VARIES = {"Vary": "Accept"}
@@ -21,7 +22,7 @@ class AskedIn(BaseModel):
     identifiers: list[Annotated[str, Field(max_length=300)]] = Field(max_length=identifiers_max)
 
 
-def router(identifiers: Identifiers, identity: Identity) -> APIRouter:
+def router(identifiers: Identifiers, identity: Identity, rights: ReadingRights) -> APIRouter:
     """Every door; they stand beside the API, since identifiers outlive its versions."""
     routes = APIRouter(tags=["identifiers"])
 
@@ -55,7 +56,9 @@ def router(identifiers: Identifiers, identity: Identity) -> APIRouter:
         if wanted == "page":
             return RedirectResponse(found.page, 303, headers=_VARIES)
         if wanted == "linked":
-            return JSONResponse(found.linked(), media_type=LINKED, headers=_VARIES)
+            watched = [found.entity.id] if found.entity is not None else []
+            hidden = await rights.hidden_attributes(tx, principal, watched)
+            return JSONResponse(found.linked(hidden), media_type=LINKED, headers=_VARIES)
         return JSONResponse(domain.answer(identifiers.record(found, _base(request))), headers=_VARIES)
 
     @routes.get("/api/handles/{prefix}/{suffix:path}", response_model=None)

@@ -46,9 +46,12 @@ class LiveDevices:
 
 @dataclass(frozen=True)
 class LiveCells:
+    """`hidden`: devices whose values were not counted, since they may not be read."""
+
     counts: CellCounts
     resolution: int
     freshness: Freshness
+    hidden: int = 0
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Doors of the live table: what is now, by device, thing, place and cell, and the net as a whole."""
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 import h3.api.numpy_int as h3
@@ -9,6 +10,7 @@ from fastapi import APIRouter, Query
 from yunnao.infra.http import CurrentPrincipal, Tx
 from yunnao.infra.postgres import Transaction
 from yunnao.kernel.errors import InvalidInput
+from yunnao.kernel.principal import Principal
 from yunnao.kernel.text import Text
 from yunnao.modules.geography.facade import Geography
 from yunnao.modules.identity.contracts import Resource
@@ -17,42 +19,53 @@ from yunnao.modules.sensing.facade import Sensing
 from yunnao.modules.sensing.live import http_models as models
 from yunnao.modules.sensing.live.contracts import BBox, LiveDevices
 from yunnao.modules.sensing.live.domain.cells import FINEST, Cells
+from yunnao.modules.sensing.live.domain.grid import Booleans
 from yunnao.modules.sensing.live.net import hours_max
+from yunnao.modules.sensing.live.places import Index
 from yunnao.modules.sensing.live.questions import Live, near_max, resolution_least
+from yunnao.modules.sensing.sharing.rights import ReadingRights
 from yunnao.modules.twin.facade import Twin
 
 ids_max = 500
 Name = Annotated[str | None, Query(max_length=128)]
 Names = Annotated[list[str] | None, Query(max_length=ids_max)]
+Named = Callable[[Transaction, Principal, LiveDevices], Awaitable[models.LiveDevicesOut]]
 Box = Annotated[str | None, Query(max_length=200, description="West, south, east, north; WGS 84.")]
 
 
-def router(sensing: Sensing, twin: Twin, geography: Geography, identity: Identity) -> APIRouter:
+def router(
+    sensing: Sensing, twin: Twin, geography: Geography, identity: Identity, rights: ReadingRights
+) -> APIRouter:
     """Every door; paths without the API's prefix."""
     routes, live = APIRouter(tags=["live"]), sensing.live
-    _devices(routes, live, twin, identity)
-    _places(routes, live, twin, identity)
-    _wholes(routes, sensing, geography, identity)
+
+    async def named(tx: Transaction, principal: Principal, found: LiveDevices) -> models.LiveDevicesOut:
+        names: dict[str, Text] = await twin.names(tx, [device.entity for device in found.items])
+        hidden = await rights.hidden(tx, principal, [device.number for device in found.items])
+        return models.devices_out(found, names, hidden)
+
+    _devices(routes, live, identity, named)
+    _places(routes, live, identity, named)
+    _wholes(routes, sensing, geography, identity, rights)
     return routes
 
 
-def _devices(routes: APIRouter, live: Live, twin: Twin, identity: Identity) -> None:
+def _devices(routes: APIRouter, live: Live, identity: Identity, named: Named) -> None:
     @routes.get("/live/values")
     async def get_values(
         tx: Tx, principal: CurrentPrincipal, *, device: Names = None, entity: Name = None
     ) -> models.LiveDevicesOut:
         """The newest values of devices, or of every device that watches an entity."""
-        for one in device or []:
-            identity.authorize(principal, "device:read", Resource("Device", one))
+        identity.authorize(principal, "device:read", Resource("Device"))
         if (device is None) == (entity is None):
             raise InvalidInput("live_device_or_entity")
         if entity is not None:
             identity.authorize(principal, "device:list")
-            return await _named(tx, twin, await live.of_entity(tx, entity))
-        return await _named(tx, twin, await live.of_devices(tx, device or []))
+            return await named(tx, principal, await live.of_entity(tx, entity))
+        return await named(tx, principal, await live.of_devices(tx, device or []))
 
 
-def _places(routes: APIRouter, live: Live, twin: Twin, identity: Identity) -> None:
+def _places(routes: APIRouter, live: Live, identity: Identity, named: Named) -> None:
     @routes.get("/live/box")
     async def get_box(
         tx: Tx,
@@ -62,7 +75,7 @@ def _places(routes: APIRouter, live: Live, twin: Twin, identity: Identity) -> No
         product: Name = None,
     ) -> models.LiveDevicesOut:
         identity.authorize(principal, "device:list")
-        return await _named(tx, twin, await live.in_box(tx, _box(bbox), metric, product))
+        return await named(tx, principal, await live.in_box(tx, _box(bbox), metric, product))
 
     @routes.post("/live/within")
     async def find_within(
@@ -79,9 +92,9 @@ def _places(routes: APIRouter, live: Live, twin: Twin, identity: Identity) -> No
         if (polygon is None) == (district is None):
             raise InvalidInput("live_polygon_or_district")
         if polygon is None:
-            return await _named(tx, twin, await live.in_district(tx, district or "", metric, product))
+            return await named(tx, principal, await live.in_district(tx, district or "", metric, product))
         shape = orjson.dumps({"type": polygon.type, "coordinates": polygon.coordinates}).decode()
-        return await _named(tx, twin, await live.in_polygon(tx, shape, metric, product))
+        return await named(tx, principal, await live.in_polygon(tx, shape, metric, product))
 
     @routes.get("/live/nearest")
     async def find_nearest(
@@ -94,10 +107,12 @@ def _places(routes: APIRouter, live: Live, twin: Twin, identity: Identity) -> No
         product: Name = None,
     ) -> models.LiveDevicesOut:
         identity.authorize(principal, "device:list")
-        return await _named(tx, twin, await live.nearest(tx, lon, lat, k, metric, product))
+        return await named(tx, principal, await live.nearest(tx, lon, lat, k, metric, product))
 
 
-def _wholes(routes: APIRouter, sensing: Sensing, geography: Geography, identity: Identity) -> None:
+def _wholes(
+    routes: APIRouter, sensing: Sensing, geography: Geography, identity: Identity, rights: ReadingRights
+) -> None:
     @routes.get("/live/cells")
     async def get_cells(
         tx: Tx,
@@ -113,7 +128,11 @@ def _wholes(routes: APIRouter, sensing: Sensing, geography: Geography, identity:
         """Devices, and with a metric its newest values, by H3 cell: for a map at any zoom."""
         identity.authorize(principal, "device:list")
         box = _box(bbox) if bbox is not None else None
-        found = await sensing.live.cells(tx, metric, resolution, product, box)
+
+        async def readable(tx: Transaction, index: Index) -> Booleans | None:
+            return await rights.mask(tx, principal, index, metric or "")
+
+        found = await sensing.live.cells(tx, metric, resolution, product, box, readable)
         label = None
         if product is not None and metric is not None:
             spec = (await sensing.product(tx, product)).spec.metrics.get(metric)
@@ -140,11 +159,6 @@ def _wholes(routes: APIRouter, sensing: Sensing, geography: Geography, identity:
         """Readings taken and refused a second, and devices online, over the last hours."""
         identity.authorize(principal, "overview:read")
         return models.NetTrendOut(**vars(await sensing.net.trend(tx, hours)))
-
-
-async def _named(tx: Transaction, twin: Twin, found: LiveDevices) -> models.LiveDevicesOut:
-    names: dict[str, Text] = await twin.names(tx, [device.entity for device in found.items])
-    return models.devices_out(found, names)
 
 
 def _box(text: str) -> BBox:

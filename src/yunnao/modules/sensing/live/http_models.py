@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from yunnao.kernel.text import Text
 from yunnao.modules.sensing.live.contracts import Freshness, LiveCells, LiveDevices, NetOverview, Part
+from yunnao.modules.sensing.sharing.rights import Hidden, seen
 
 
 class PolygonIn(BaseModel):
@@ -53,6 +54,7 @@ class FreshnessOut(BaseModel):
 
 class LiveDevicesOut(FreshnessOut):
     items: list[LiveDeviceOut]
+    hidden: int = Field(description="Devices some of whose values you may not read; they are left out.")
 
 
 class CellsOut(FreshnessOut):
@@ -71,6 +73,7 @@ class CellsOut(FreshnessOut):
     devices: list[int]
     centre: list[tuple[float, float]] | None = Field(description="Longitude, latitude, WGS 84.")
     boundary: list[list[tuple[float, float]]] | None
+    hidden: int = Field(description="Devices whose values you may not read; they are not in n.")
 
 
 class PartOut(BaseModel):
@@ -106,7 +109,7 @@ class NetTrendOut(BaseModel):
     never: list[float | None]
 
 
-def devices_out(found: LiveDevices, names: Mapping[str, Text]) -> LiveDevicesOut:
+def devices_out(found: LiveDevices, names: Mapping[str, Text], hidden: Hidden) -> LiveDevicesOut:
     return LiveDevicesOut(
         items=[
             LiveDeviceOut(
@@ -118,11 +121,15 @@ def devices_out(found: LiveDevices, names: Mapping[str, Text]) -> LiveDevicesOut
                 lat=device.lat,
                 state=device.state,
                 last_seen=device.last_seen,
-                latest={name: LatestOut(value=v.value, time=v.time) for name, v in device.latest.items()},
+                latest={
+                    name: LatestOut(value=v.value, time=v.time)
+                    for name, v in seen(device.latest, device.number, hidden).items()
+                },
                 metres=None if device.metres is None else round(device.metres, 1),
             )
             for device in found.items
         ],
+        hidden=len(hidden),
         **_freshness(found.freshness),
     )
 
@@ -148,6 +155,7 @@ def cells_out(
         devices=counts.devices.tolist(),
         centre=centre,
         boundary=boundary,
+        hidden=found.hidden,
         **_freshness(found.freshness),
     )
 

@@ -1,7 +1,7 @@
 """What is now: questions to the live table by device, thing, place and cell."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from time import monotonic
 
@@ -40,6 +40,8 @@ silence_memory = timedelta(days=7)
 seen_kept_s = 1.0
 """Where the last messages of all devices take longer than `seen_free_s` to put together."""
 seen_free_s = 0.02
+Readable = Callable[[Transaction, Index], Awaitable[Booleans | None]]
+"""Tells by device number whose values may be read; None: all."""
 
 
 class Live:
@@ -238,9 +240,11 @@ class Live:
         resolution: int,
         product: str | None = None,
         box: BBox | None = None,
+        readable: Readable | None = None,
     ) -> LiveCells:
         """The newest values of a metric by H3 cell, or without one devices, which then have no values.
 
+        Values of devices that are not `readable` (None: all are) are left out and counted as hidden.
         Raises TooLarge `live_cells_too_many`.
         """
         if not resolution_least <= resolution <= FINEST:
@@ -266,8 +270,13 @@ class Live:
         if len(cells) > cells_max:
             raise TooLarge("live_cells_too_many", cells=len(cells), limit=cells_max)
         values = np.full(len(devices), np.nan) if series is None else self._newest(series)
+        hidden = 0
+        allowed = None if readable is None or series is None else await readable(tx, index)
+        if allowed is not None:
+            closed = ~allowed.take(devices) & ~np.isnan(values)
+            hidden, values = int(closed.sum()), np.where(closed, np.nan, values)
         counts = await asyncio.to_thread(count, cells, place, values, online.take(devices))
-        return LiveCells(counts, resolution, self._freshness(fresh))
+        return LiveCells(counts, resolution, self._freshness(fresh), hidden)
 
     async def fell_silent(
         self, tx: Transaction, product: str, after_s: float, since: datetime, until: datetime

@@ -14,6 +14,7 @@ from yunnao.kernel.text import Text
 from yunnao.modules.identity.facade import Identity
 from yunnao.modules.sensing.rules.contracts import ListedRule, Maintenance, MaintenanceKind
 from yunnao.modules.sensing.rules.facade import Rules
+from yunnao.modules.sensing.sharing.rights import ReadingRights
 
 Name = Annotated[str | None, Query(max_length=128)]
 DEVICES_PER_DRY_RUN_MAX = 1_000
@@ -85,6 +86,7 @@ class DeviceReviewOut(BaseModel):
     opened: int
     share: float
     alarms: list[PastAlarmOut]
+    hidden: bool = Field(False, description="Values are left out, since you may not read them.")
 
 
 class DryRunOut(BaseModel):
@@ -134,16 +136,16 @@ class MaintenancesOut(BaseModel):
     next: str | None
 
 
-def router(rules: Rules, identity: Identity) -> APIRouter:
+def router(rules: Rules, identity: Identity, rights: ReadingRights) -> APIRouter:
     """Every door; paths without the API's prefix."""
     routes = APIRouter(tags=["rules"])
-    _reading(routes, rules, identity)
+    _reading(routes, rules, identity, rights)
     _making(routes, rules, identity)
     _maintenance(routes, rules, identity)
     return routes
 
 
-def _reading(routes: APIRouter, rules: Rules, identity: Identity) -> None:
+def _reading(routes: APIRouter, rules: Rules, identity: Identity, rights: ReadingRights) -> None:
     @routes.get("/rules")
     async def list_rules(
         tx: Tx,
@@ -168,7 +170,14 @@ def _reading(routes: APIRouter, rules: Rules, identity: Identity) -> None:
         """What the rule would have done over past readings. Nothing is known of the time before `from`."""
         identity.authorize(principal, "rule:dry_run")
         found = await rules.dry_run(tx, asked.rule, asked.start, asked.until, asked.devices)
-        return DryRunOut.model_validate(found)
+        out = DryRunOut.model_validate(found)
+        metric = getattr(asked.rule, "metric", None)
+        readable = await rights.readable(tx, principal, [(each.device, metric) for each in out.worst])
+        for each, may in zip(out.worst, readable, strict=True):
+            if not may:
+                each.hidden = True
+                each.alarms = [alarm.model_copy(update={"value": None}) for alarm in each.alarms]
+        return out
 
     @routes.get("/rules/city/{rule}/changes")
     async def list_changes(tx: Tx, principal: CurrentPrincipal, rule: str) -> ChangesOut:

@@ -8,9 +8,8 @@ from pydantic import BaseModel
 
 from yunnao.infra.http import CurrentPrincipal, Tx
 from yunnao.kernel.text import Text
-from yunnao.modules.identity.contracts import Resource
-from yunnao.modules.identity.facade import Identity
 from yunnao.modules.sensing.scheduled.facade import Scheduled
+from yunnao.modules.sensing.sharing.rights import ReadingRights
 
 forecast_hours_max = 24
 Name = Annotated[str, Query(max_length=128)]
@@ -26,7 +25,7 @@ class ForecastOut(BaseModel):
     points: list[tuple[datetime, float, float, float]]
 
 
-def router(scheduled: Scheduled, identity: Identity) -> APIRouter:
+def router(scheduled: Scheduled, rights: ReadingRights) -> APIRouter:
     routes = APIRouter(tags=["sensing"])
 
     @routes.get("/forecast")
@@ -39,7 +38,7 @@ def router(scheduled: Scheduled, identity: Identity) -> APIRouter:
         share: Annotated[float, Query(gt=0.5, lt=1)] = 0.95,
     ) -> ForecastOut:
         """How a series is likely to go on."""
-        identity.authorize(principal, "device:read", Resource("Device", device))
+        await rights.authorize(tx, principal, [(device, metric)])
         found = await scheduled.forecast(tx, device, metric, hours, share=share)
         return ForecastOut(**vars(found))
 

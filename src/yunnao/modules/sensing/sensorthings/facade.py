@@ -1,8 +1,11 @@
 """SensorThings: the standard's view of things, their sensors and what they observe."""
 
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from yunnao.infra.postgres import Transaction
+from yunnao.kernel.principal import Principal
 from yunnao.kernel.text import Language
 from yunnao.kernel.time import Clock
 from yunnao.modules.sensing.facade import Sensing
@@ -13,22 +16,49 @@ from yunnao.modules.sensing.sensorthings.latest import Newest
 from yunnao.modules.sensing.sensorthings.observing import Observer
 from yunnao.modules.sensing.sensorthings.past import History
 from yunnao.modules.sensing.sensorthings.reading import Page, Reader
+from yunnao.modules.sensing.sharing.rights import ReadingRights
 from yunnao.modules.twin.facade import Twin
+
+
+@dataclass(frozen=True)
+class _Access:
+    rights: ReadingRights
+    principal: Principal
+
+    async def views(self, tx: Transaction) -> tuple[Mapping[str, str], Mapping[str, Any]]:
+        return await self.rights.views(tx, self.principal)
+
+    async def hidden(self, tx: Transaction, series: Sequence[int]) -> Collection[int]:
+        return await self.rights.hidden_among(tx, self.principal, series)
 
 
 class SensorThings:
     """What the doors ask; every method runs in the caller's transaction."""
 
-    def __init__(self, clock: Clock, newest: Newest, history: History, sensing: Sensing, twin: Twin) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        newest: Newest,
+        history: History,
+        sensing: Sensing,
+        twin: Twin,
+        rights: ReadingRights,
+    ) -> None:
         self._clock = clock
         self._newest = newest
         self._history = history
         self._sensing = sensing
         self._twin = twin
+        self._rights = rights
 
-    async def read(self, tx: Transaction, path: ResourcePath, options: Options, language: Language) -> Page:
-        """Rows at the end of a path; see `Reader.read`."""
-        return await Reader(tx, self._clock, self._newest, self._history, language).read(path, options)
+    async def read(
+        self, tx: Transaction, principal: Principal, path: ResourcePath, options: Options, language: Language
+    ) -> Page:
+        """Rows at the end of a path that `principal` may read; see `Reader.read`."""
+        access = _Access(self._rights, principal)
+        return await Reader(tx, self._clock, self._newest, self._history, language, access).read(
+            path, options
+        )
 
     async def create(self, tx: Transaction, entity_set: str, body: dict[str, Any]) -> int | str:
         """The id of the new entity; an Observation is in the stream, and stored within moments."""

@@ -61,7 +61,7 @@ def router(things: SensorThings, identity: Identity) -> APIRouter:
         given = dict(request.query_params)
         options = options_of(given, way.target)
         language = preferred_language(request.headers.get("accept-language"))
-        page = await things.read(tx, way, options, language)
+        page = await things.read(tx, principal, way, options, language)
         base, url = root_of(request), f"{root_of(request)}/{path.strip('/')}"
         if way.references:
             return JSONResponse(rendering.references(page, base, url, given))

@@ -1,7 +1,8 @@
 """Answers requests: one statement for the rows of a request and one for each expand, however many rows."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from odata_query import ast
 from psycopg.errors import QueryCanceled
@@ -30,6 +31,19 @@ rows_max = 200_000
 """Rows of one answer, with all that is expanded."""
 
 
+class ReadAccess(Protocol):
+    """What the one who asks may read."""
+
+    async def views(self, tx: Transaction) -> tuple[Mapping[str, str], Mapping[str, Any]]:
+        """What stands in place of sets' views, by the set's name, and its parameters; none: they may read
+        all."""
+        ...
+
+    async def hidden(self, tx: Transaction, series: Sequence[int]) -> Collection[int]:
+        """Which of these series may not be read."""
+        ...
+
+
 @dataclass
 class Found:
     """A row with what is expanded of it, by the navigation's name."""
@@ -54,14 +68,23 @@ class Reader:
     """Reads for one request, in the reader's language."""
 
     def __init__(
-        self, tx: Transaction, clock: Clock, newest: Newest, history: History, language: Language
+        self,
+        tx: Transaction,
+        clock: Clock,
+        newest: Newest,
+        history: History,
+        language: Language,
+        access: ReadAccess,
     ) -> None:
         self._tx = tx
         self._now = clock.now()
         self._newest = newest
         self._history = history
         self._language = language
+        self._access = access
         self._rows = 0
+        self._views: Mapping[str, str] = {}
+        self._held: Mapping[str, Any] = {}
 
     async def read(self, path: ResourcePath, options: Options) -> Page:
         """The rows at the end of `path`.
@@ -70,7 +93,8 @@ class Reader:
         Unavailable `sta_too_slow`, InvalidInput as the options are.
         """
         await self._tx.execute(QUERIES["limit_time"], {"limit": f"{statement_s_max}s"})
-        parameters = Parameters(self._language)
+        self._views, self._held = await self._access.views(self._tx)
+        parameters = self._parameters()
         selection = Selection(path.target, options, parameters, self._now)
         asked = top_default if options.top is None else min(options.top, top_max)
         top = 1 if path.single else asked
@@ -86,7 +110,7 @@ class Reader:
             raise NotFound("sta_entity_missing", set=path.target.name)
         page = Page(path.target, options, [Found(row) for row in rows[:top]], top, len(rows) > top)
         if options.count:
-            counting = Parameters(self._language) if past is None else self._given(past)
+            counting = self._parameters() if past is None else self._given(past)
             source = None if past is None else _GIVEN
             counted = Selection(path.target, options, counting, self._now, source)
             query = counted.count(reached(path.steps, counting))
@@ -95,10 +119,10 @@ class Reader:
         return page
 
     async def _require(self, path: ResourcePath) -> None:
-        parameters = Parameters(self._language)
+        parameters = self._parameters()
         parent = path.steps[-2].entity_set
         conditions = " AND ".join(reached(path.steps[:-1], parameters))
-        query = f"SELECT 1 AS one FROM {parent.view} AS {ALIAS} WHERE {conditions} LIMIT 1"
+        query = f"SELECT 1 AS one FROM {parameters.view(parent)} AS {ALIAS} WHERE {conditions} LIMIT 1"
         if not await self._fetch(query, parameters):
             raise NotFound("sta_entity_missing", set=parent.name)
 
@@ -137,19 +161,20 @@ class Reader:
     ) -> list[Row]:
         if navigation.there == "datastream" and _wants_newest(options):
             return await self._newest_of(target, keys)
-        parameters = Parameters(self._language)
+        parameters = self._parameters()
         query = Selection(target, options, parameters, self._now).children(navigation, keys, top)
         return await self._fetch(query, parameters)
 
     async def _counts(
         self, navigation: Navigation, target: EntitySet, options: Options, keys: Sequence[int]
     ) -> dict[int, int]:
-        parameters = Parameters(self._language)
+        parameters = self._parameters()
         query = Selection(target, options, parameters, self._now).children_count(navigation, keys)
         return {row["parent"]: row["n"] for row in await self._fetch(query, parameters)}
 
     async def _newest_of(self, target: EntitySet, series: Sequence[int]) -> list[Row]:
-        found = await self._newest.of_series(self._tx, series)
+        closed = await self._hidden(series)
+        found = await self._newest.of_series(self._tx, [one for one in series if one not in closed])
         query = f"SELECT {ALIAS}.datastream AS parent, {columns(target)} FROM ({_GIVEN}) AS {ALIAS}"
         return await self._fetch(query, self._given(found))
 
@@ -159,11 +184,19 @@ class Reader:
         span = span_of(path, options)
         if span is None or (enough and (path.single or newest_first(options))):
             return None
+        if await self._hidden([span.series]):
+            return None
         return await past_of(self._tx, self._history, span)
+
+    async def _hidden(self, series: Sequence[int]) -> Collection[int]:
+        return await self._access.hidden(self._tx, series) if self._views else ()
+
+    def _parameters(self) -> Parameters:
+        return Parameters(self._language, self._views, self._held)
 
     def _given(self, found: NewestReadings) -> Parameters:
         """Parameters of a statement over these readings."""
-        parameters = Parameters(self._language)
+        parameters = self._parameters()
         parameters.values |= {
             "series": found.series,
             "times": found.time,

@@ -15,6 +15,7 @@ from yunnao.kernel.time import Clock
 from yunnao.modules.identity.facade import Identity
 from yunnao.modules.sensing.sharing.contracts import Parcel
 from yunnao.modules.sensing.sharing.delivering import Deliverer
+from yunnao.modules.sensing.sharing.rights import ReadingRights
 from yunnao.modules.sensing.sharing.shares import Shares
 from yunnao.modules.sensing.sharing.streams import Streams
 from yunnao.modules.sensing.sharing.subscriptions import Subscriptions
@@ -26,7 +27,8 @@ TEST = "sensing.test"
 
 
 class Sharing:
-    """`shares`: requests and grants; `subscriptions`: having readings sent; `streams`: server-sent events."""
+    """`rights`: whose readings who may see; `shares`: requests and grants; `subscriptions`: having readings
+    sent; `streams`: server-sent events."""
 
     def __init__(
         self,
@@ -41,6 +43,7 @@ class Sharing:
         self._nervous = nervous
         self._targets = Targets(webhook_networks)
         self._topics = Topics(nervous)
+        self.rights = ReadingRights(clock, identity)
         self.shares = Shares(clock, identity)
         self.subscriptions = Subscriptions(clock, identity, self.shares, self._targets)
         self.streams = Streams(clock, database)

@@ -72,18 +72,6 @@ WITH ended AS (
     WHERE share = %(share)s AND ended_at IS NULL RETURNING number)
 DELETE FROM sensing.delivery WHERE subscription IN (SELECT number FROM ended);
 
--- name: device_rights
--- What the policies need to know of a device, and whether a share covers one of its metrics.
-SELECT d.owner, coalesce(p.spec ->> 'grade', 'general') AS grade, EXISTS (
-    SELECT FROM sensing.share s
-    WHERE s.department = %(department)s AND s.owner IS NOT DISTINCT FROM d.owner
-      AND s.state = 'granted' AND s.valid_until > %(now)s
-      AND (%(metric)s::text IS NULL OR s.metrics IS NULL OR %(metric)s = ANY(s.metrics))
-      AND (s.product = d.product AND (s.area IS NULL OR s.area IN (d.district, d.street))
-           OR EXISTS (SELECT FROM sensing.share_device sd WHERE sd.share = s.number AND sd.device = d.number))
-) AS shared
-FROM sensing.device d JOIN sensing.product p USING (product) WHERE d.id = %(device)s;
-
 -- name: device_uses
 SELECT s.id AS share, s.department, s.purpose, s.valid_until,
        (SELECT count(*)::int FROM sensing.subscription u WHERE u.share = s.number AND u.ended_at IS NULL) AS subscriptions

@@ -187,29 +187,6 @@ class Shares:
         await tx.execute(QUERIES["subscriptions_end"], {"share": number, "now": self._clock.now()})
         return await self.share(tx, principal, share)
 
-    async def authorize_readings(
-        self, tx: Transaction, principal: Principal, device: str, metric: str | None = None
-    ) -> None:
-        """Whether `principal` may read this device's readings: by role, as its owner, or by a share.
-
-        Raises as `Identity.authorize`. Of a device that does not exist the general right is asked.
-        """
-        row = await _one(
-            tx,
-            "device_rights",
-            device=device,
-            metric=metric,
-            department=principal.department,
-            now=self._clock.now(),
-        )
-        if row is None:
-            self._identity.authorize(principal, "device:read", Resource("Device", device))
-            return
-        resource = Resource(
-            "Device", device, department=row["owner"], grade=row["grade"], shared=row["shared"]
-        )
-        self._identity.authorize(principal, "device:read", resource)
-
     async def uses(self, tx: Transaction, principal: Principal, device: str) -> list[DeviceUse]:
         """Who has a right to a device's readings, for its page."""
         self._identity.authorize(principal, "device:list")

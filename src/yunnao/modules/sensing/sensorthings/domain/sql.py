@@ -1,6 +1,6 @@
 """OData expressions to SQL: names come from the model, whatever a client sent is a parameter."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,13 +24,21 @@ _OPERATORS = {"Add": "+", "Sub": "-", "Mult": "*", "Div": "/", "Mod": "%"}
 class Parameters:
     """The values of one statement."""
 
-    def __init__(self, language: str) -> None:
-        self.values: dict[str, Any] = {"lang": language}
+    def __init__(
+        self, language: str, views: Mapping[str, str] | None = None, given: Mapping[str, Any] | None = None
+    ) -> None:
+        """`views` stand in place of sets' own, by the set's name, and read `given`."""
+        self.values: dict[str, Any] = {"lang": language, **(given or {})}
+        self._views = views or {}
 
     def add(self, value: Any) -> str:
         name = f"p{len(self.values)}"
         self.values[name] = value
         return f"%({name})s"
+
+    def view(self, entity_set: EntitySet) -> str:
+        """Where the rows of a set that may be read are."""
+        return self._views.get(entity_set.name, entity_set.view)
 
 
 @dataclass(frozen=True)
@@ -80,7 +88,7 @@ class Compiler:
                     text = as_kind(found, "number").sql
             if not joins:
                 return text
-            return f"(SELECT {text} FROM {_tables(joins)} WHERE {_on(joins)} LIMIT 1)"
+            return f"(SELECT {text} FROM {self._tables(joins)} WHERE {_on(joins)} LIMIT 1)"
         except Mismatch as error:
             raise InvalidInput("odata_types", operation=error.operation) from error
         except RecursionError as error:
@@ -104,7 +112,7 @@ class Compiler:
                 raise InvalidInput("odata_not_a_condition")
         if not joins:
             return found.sql
-        return f"EXISTS (SELECT FROM {_tables(joins)} WHERE {_on(joins)} AND {found.sql})"
+        return f"EXISTS (SELECT FROM {self._tables(joins)} WHERE {_on(joins)} AND {found.sql})"
 
     def _compare(self, node: Any) -> Expr:
         comparator = type(node.comparator).__name__
@@ -151,7 +159,7 @@ class Compiler:
             inner = self._condition(node.lambda_.expression)
             self._variables, self._joins = outer, pending
         against = f"NOT {inner}" if wants_all else inner
-        test = f"EXISTS (SELECT FROM {_tables(joins)} WHERE {_on(joins)} AND {against})"
+        test = f"EXISTS (SELECT FROM {self._tables(joins)} WHERE {_on(joins)} AND {against})"
         return f"(NOT {test})" if wants_all else test
 
     # --- values ---
@@ -262,6 +270,10 @@ class Compiler:
         there = Row(ENTITY_SETS[navigation.target], f"{row.alias}_{self._aliases}")
         return Join(there, f"{there.alias}.{navigation.there} = {row.alias}.{navigation.here}")
 
+    def _tables(self, joins: Sequence[Join]) -> str:
+        view = self._parameters.view
+        return ", ".join(f"{view(join.row.entity_set)} AS {join.row.alias}" for join in joins)
+
     @contextmanager
     def _joining(self) -> Iterator[list[Join]]:
         """Collects the joins of the paths within; the list is filled when the block ends."""
@@ -281,10 +293,6 @@ def _names(node: Any) -> list[str]:
     if isinstance(node, ast.Identifier):
         return [".".join((*node.namespace, node.name))]
     raise InvalidInput("odata_not_a_value", name=type(node).__name__)
-
-
-def _tables(joins: Sequence[Join]) -> str:
-    return ", ".join(f"{join.row.entity_set.view} AS {join.row.alias}" for join in joins)
 
 
 def _on(joins: Sequence[Join]) -> str:

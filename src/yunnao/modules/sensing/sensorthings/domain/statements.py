@@ -34,7 +34,8 @@ def reached(steps: Sequence[Step], parameters: Parameters, alias: str = ALIAS) -
         return [*found, _of_observation(navigation, parent.key, parameters, alias)]
     above = f"{alias}p"
     conditions = reached(steps[:-1], parameters, above)
-    way = f"SELECT {above}.{navigation.here} FROM {parent.entity_set.view} AS {above}{_where(conditions)}"
+    view = parameters.view(parent.entity_set)
+    way = f"SELECT {above}.{navigation.here} FROM {view} AS {above}{_where(conditions)}"
     return [*found, f"{alias}.{navigation.there} = ANY(ARRAY({way}))"]
 
 
@@ -68,7 +69,7 @@ class Selection:
     ) -> None:
         """`source` stands where the set's view stands otherwise, with the same columns."""
         self._set = entity_set
-        self._source = entity_set.view if source is None else f"({source})"
+        self._source = parameters.view(entity_set) if source is None else f"({source})"
         self._options = options
         self._parameters = parameters
         compiler = Compiler(Row(entity_set, ALIAS), parameters, now)
