@@ -114,3 +114,20 @@ async def test_what_cannot_be_done_is_a_clear_error(client: httpx.AsyncClient) -
         assert (await client.post(target, json=body)).status_code == status, (target, body)
     assert (await client.get(f"/alarms/{new_id()}/timeline")).status_code == 404
     assert (await client.get("/alarms", params={"since": "2026-07-01T00:00:00"})).status_code == 422
+
+
+async def test_what_stands_is_whatever_is_not_cleared(client: httpx.AsyncClient) -> None:
+    path = f"/alarms/{(await only_alarm(client))['id']}"
+    await client.post(f"{path}/suppress", json=ACTIONS["suppress"])
+    stands = (await client.get("/alarms?state=standing")).json()
+    assert (len(stands["items"]), stands["total"], stands["by_severity"]) == (1, 1, {"severe": 1})
+    await client.post(f"{path}/close", json=ACTIONS["close"])
+    over = (await client.get("/alarms?state=standing")).json()
+    assert (over["items"], over["total"], over["by_state"]) == ([], 0, {"cleared": 1})
+
+
+async def test_a_wrong_field_is_named_with_its_kind_and_limits(client: httpx.AsyncClient) -> None:
+    answer = await client.post(f"/alarms/{(await only_alarm(client))['id']}/comments", json={"comment": ""})
+    (wrong,) = answer.json()["errors"]
+    assert (wrong["pointer"], wrong["kind"]) == ("/body/comment", "string_too_short")
+    assert wrong["limits"] == {"min_length": 1}

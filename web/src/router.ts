@@ -28,6 +28,7 @@ const routes: RouteRecordRaw[] = [
   { path: '/cases/:id', component: () => import('./pages/CasesPage.vue'), props: true, meta: { layout: 'office', roles: watchers, title: 'cases.title' } },
   { path: '/net', component: () => import('./pages/net/NetOverviewPage.vue'), meta: { layout: 'office', roles: [...observers, 'administrator'], title: 'net.title' } },
   { path: '/alarms', component: () => import('./pages/AlarmsPage.vue'), meta: { layout: 'office', roles: observers, title: 'alarms.title' } },
+  { path: '/alarms/:id', component: () => import('./pages/AlarmsPage.vue'), props: true, meta: { layout: 'office', roles: observers, title: 'alarms.title' } },
   { path: '/devices', component: () => import('./pages/DevicesPage.vue'), meta: { layout: 'office', roles: observers, title: 'devices.title' } },
   { path: '/devices/:device', component: () => import('./pages/DevicePage.vue'), props: true, meta: { layout: 'office', roles: observers, title: 'devices.title' } },
   { path: '/admin/:tab?', component: () => import('./pages/AdminPage.vue'), props: true, meta: { layout: 'office', roles: ['administrator'], title: 'admin.title' } },

@@ -124,7 +124,16 @@ async def _on_expected(request: Request, error: Exception) -> Any:
 
 async def _on_invalid(request: Request, error: Exception) -> Any:
     assert isinstance(error, RequestValidationError)
-    found = [{"pointer": "/" + "/".join(map(str, e["loc"])), "detail": e["msg"]} for e in error.errors()]
+    found = [
+        {
+            "pointer": "/" + "/".join(map(str, e["loc"])),
+            "detail": e["msg"],
+            # For screens, which say it in the reader's language.
+            "kind": e["type"],
+            "limits": {k: v for k, v in e.get("ctx", {}).items() if isinstance(v, int | float | str)},
+        }
+        for e in error.errors()
+    ]
     detail = "; ".join(f"{e['pointer']}: {e['detail']}" for e in found[:5])
     return problem(request, InvalidInput.status, "invalid_request", {"errors": found}, detail=detail)
 

@@ -21,6 +21,11 @@ async def installed(tx: Transaction) -> list[Row]:
     return await (await tx.execute(QUERIES["pack_hashes"])).fetchall()
 
 
+async def scene_names(tx: Transaction) -> list[Row]:
+    """`scene` and `label` of every installed scene, in order of installation."""
+    return await (await tx.execute(QUERIES["scene_names"])).fetchall()
+
+
 async def record(
     tx: Transaction, kind: Literal["city", "scene"], pack: CityPack | ScenePack, position: int, mark: str
 ) -> None:

@@ -70,6 +70,10 @@ DELETE FROM infra.installed_pack WHERE kind = 'city' AND name <> %(name)s;
 -- name: pack_hashes
 SELECT kind, name, version, content_hash, installed_at FROM infra.installed_pack ORDER BY kind, position;
 
+-- name: scene_names
+SELECT name AS scene, content -> 'manifest' -> 'name' AS label FROM infra.installed_pack
+WHERE kind = 'scene' ORDER BY position;
+
 -- name: packs_of_kind
 SELECT content FROM infra.installed_pack WHERE kind = %(kind)s ORDER BY position;
 

@@ -6,12 +6,22 @@ const upload_timeout_ms = 90_000
 
 export type Query = Record<string, string | number | boolean | null | undefined>
 
+/** `pointer`: a JSON pointer into the request, e.g. `/body/rule/threshold/above`. */
+export interface FieldProblem {
+  pointer: string
+  detail: string
+  kind?: string
+  limits?: Record<string, string | number>
+}
+
 /** An answer that is not a success; `detail` is a sentence in the reader's language. */
 export class ApiError extends Error {
   constructor(
     readonly status: number,
     readonly code: string,
     readonly detail: string,
+    /** What is wrong where, in a request that does not fit its form. */
+    readonly fields: readonly FieldProblem[] = [],
   ) {
     super(detail || code)
   }
@@ -42,12 +52,14 @@ export function url(path: string, query: Query = {}): string {
 }
 
 function problem(status: number, body: unknown): ApiError {
-  const p = (body ?? {}) as { code?: string; detail?: unknown; title?: string }
+  const p = (body ?? {}) as { code?: string; detail?: unknown; title?: string; errors?: FieldProblem[] }
   const detail = typeof p.detail === 'string' ? p.detail : (p.title ?? '')
-  return new ApiError(status, p.code ?? `http_${status}`, detail)
+  return new ApiError(status, p.code ?? `http_${status}`, detail, Array.isArray(p.errors) ? p.errors : [])
 }
 
-async function send<T>(method: string, path: string, query?: Query, body?: unknown, extra?: HeadersInit): Promise<T> {
+async function send<T>(
+  method: string, path: string, query?: Query, body?: unknown, extra?: HeadersInit, timeout_ms = request_timeout_ms,
+): Promise<T> {
   const headers = new Headers(extra)
   headers.set('Accept', 'application/json')
   headers.set('Accept-Language', language)
@@ -59,7 +71,7 @@ async function send<T>(method: string, path: string, query?: Query, body?: unkno
       method,
       headers,
       credentials: 'same-origin',
-      signal: AbortSignal.timeout(request_timeout_ms),
+      signal: AbortSignal.timeout(timeout_ms),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })
   } catch {
@@ -80,7 +92,9 @@ async function send<T>(method: string, path: string, query?: Query, body?: unkno
 
 export const http = {
   get: <T>(path: string, query?: Query) => send<T>('GET', path, query),
-  post: <T>(path: string, body?: unknown, headers?: HeadersInit) => send<T>('POST', path, undefined, body, headers),
+  post: <T>(path: string, body?: unknown, headers?: HeadersInit, timeout_ms?: number) =>
+    send<T>('POST', path, undefined, body, headers, timeout_ms),
+  put: <T>(path: string, body: unknown) => send<T>('PUT', path, undefined, body),
   delete: (path: string) => send<null>('DELETE', path),
 }
 

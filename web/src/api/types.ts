@@ -52,7 +52,7 @@ export type Device = Narrow<Schemas['DeviceOut'], { latest: Record<string, Lates
 export type Readings = Narrow<Schemas['ReadingsOut'], { points: [string, number][] }>
 
 export type Severity = NonNullable<Schemas['CaseItem']['severity']>
-export type AlarmState = 'open' | 'acknowledged' | 'cleared'
+export type AlarmState = 'open' | 'acknowledged' | 'suppressed' | 'cleared'
 export type Alarm = Narrow<Schemas['AlarmOut'], { severity: Severity; state: AlarmState }>
 
 export type Layer = Schemas['LayerOut']

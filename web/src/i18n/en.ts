@@ -38,7 +38,8 @@ export const en: Messages = {
     view: 'View', reset: 'Whole city', focus: 'Where it happens', noData: 'No data yet', other: 'Other', onTime: 'On time', wait: 'Waiting', handle: 'Handling', late: 'Overdue',
   },
   subject: {
-    'sensing.alarm.opened': 'Alarm', 'sensing.alarm.cleared': 'Alarm cleared', 'cases.case.opened': 'New case', 'cases.case.changed': 'Case moved on',
+    'sensing.alarm.opened': 'Alarm', 'sensing.alarm.cleared': 'Alarm cleared', 'sensing.alarm.acknowledged': 'Alarm acknowledged', 'sensing.alarm.suppressed': 'Alarm suppressed',
+    'sensing.alarm.returned': 'Suppression ended', 'sensing.alarm.escalated': 'Alarm escalated', 'sensing.alarm.assigned': 'Alarm assigned', 'cases.case.opened': 'New case', 'cases.case.changed': 'Case moved on',
     'sensing.readings.stored': 'Readings stored',
   },
   status: {
@@ -46,7 +47,7 @@ export const en: Messages = {
   },
   source: { citizen: 'Citizen', open311: 'Open311', alarm: 'Sensor alarm', officer: 'Officer', hotline: 'Hotline' },
   severity: { minor: 'Minor', moderate: 'Moderate', severe: 'Severe', extreme: 'Extreme' },
-  alarmState: { open: 'Open', acknowledged: 'Acknowledged', cleared: 'Cleared' },
+  alarmState: { open: 'Open', acknowledged: 'Acknowledged', suppressed: 'Suppressed', cleared: 'Cleared' },
   deviceState: { online: 'Online', silent: 'Silent' },
   deadline: { left: '{span} left', late: '{span} overdue', none: 'No time limit', due: 'Due' },
   cases: {

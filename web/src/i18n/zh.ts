@@ -36,7 +36,8 @@ export const zh = {
     view: '查看', reset: '回到全市', focus: '聚焦热点', noData: '暂无数据', other: '其他', onTime: '按期', wait: '待派遣', handle: '办理中', late: '已超期',
   },
   subject: {
-    'sensing.alarm.opened': '告警', 'sensing.alarm.cleared': '告警解除', 'cases.case.opened': '新事件', 'cases.case.changed': '事件进展',
+    'sensing.alarm.opened': '告警', 'sensing.alarm.cleared': '告警解除', 'sensing.alarm.acknowledged': '告警确认', 'sensing.alarm.suppressed': '告警抑制',
+    'sensing.alarm.returned': '抑制结束', 'sensing.alarm.escalated': '告警升级', 'sensing.alarm.assigned': '告警指派', 'cases.case.opened': '新事件', 'cases.case.changed': '事件进展',
     'sensing.readings.stored': '读数入库',
   },
   status: {
@@ -44,7 +45,7 @@ export const zh = {
   },
   source: { citizen: '市民上报', open311: 'Open311', alarm: '感知告警', officer: '人员登记', hotline: '热线' },
   severity: { minor: '一般', moderate: '较重', severe: '严重', extreme: '特别严重' },
-  alarmState: { open: '未处理', acknowledged: '已确认', cleared: '已解除' },
+  alarmState: { open: '未处理', acknowledged: '已确认', suppressed: '已抑制', cleared: '已解除' },
   deviceState: { online: '在线', silent: '失联' },
   deadline: { left: '剩 {span}', late: '超期 {span}', none: '无时限', due: '时限' },
   cases: {

@@ -6,6 +6,11 @@ import type { LiveEvent } from '@/api/types'
 
 const subjects = [
   'sensing.alarm.opened',
+  'sensing.alarm.acknowledged',
+  'sensing.alarm.suppressed',
+  'sensing.alarm.returned',
+  'sensing.alarm.escalated',
+  'sensing.alarm.assigned',
   'sensing.alarm.cleared',
   'cases.case.opened',
   'cases.case.changed',

@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from yunnao.bootstrap import Platform
+from yunnao.infra import packs
 from yunnao.infra.http import CurrentPrincipal, Tx
 from yunnao.kernel.text import Language, Text
 from yunnao.modules.cases.http_models import CaseCounts, CasesOverview
@@ -24,9 +25,15 @@ class CityView(BaseModel):
     languages: list[Language]
 
 
+class SceneName(BaseModel):
+    scene: str
+    label: Text
+
+
 class Meta(BaseModel):
     name: Text
     city: CityView
+    scenes: list[SceneName]
     version: str
     demo: bool
     synthetic: bool = Field(description="True where the data is made up, which screens must say.")
@@ -49,7 +56,7 @@ def router(platform: Platform, version: str) -> APIRouter:
     api = APIRouter(tags=["overview"])
 
     @api.get("/meta", response_model=Meta, summary="What this city is")
-    async def meta() -> dict[str, Any]:
+    async def meta(tx: Tx) -> dict[str, Any]:
         city = platform.city.manifest
         return {
             "name": Text(zh="云脑", en="Yunnao"),
@@ -62,6 +69,7 @@ def router(platform: Platform, version: str) -> APIRouter:
                 "time_zone": city.time_zone,
                 "languages": city.languages,
             },
+            "scenes": await packs.scene_names(tx),
             "version": version,
             "demo": platform.settings.demo,
             "synthetic": platform.settings.demo,

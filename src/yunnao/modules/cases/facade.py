@@ -148,7 +148,13 @@ class Cases:
     async def categories(self, tx: Transaction) -> list[View]:
         snapshot = await self._parts.registry.current(tx)
         return [
-            {"code": node.code, "name": node.name, "parent": node.parent, "scene": node.scene}
+            {
+                "code": node.code,
+                "name": node.name,
+                "parent": node.parent,
+                "scene": node.scene,
+                "alarm_case_type": snapshot.alarm_case_type(node.code),
+            }
             for node in snapshot.categories.values()
             if not node.retired
         ]

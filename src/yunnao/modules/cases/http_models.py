@@ -184,6 +184,7 @@ class CategoryNode(BaseModel):
     name: Text
     parent: str | None
     scene: str
+    alarm_case_type: str | None = Field(description="The type of the case that an alarm of it opens.")
 
 
 class CategoryList(BaseModel):

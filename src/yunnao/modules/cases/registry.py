@@ -117,6 +117,13 @@ class Snapshot:
         ranked = sorted(open_types, key=lambda t: (t.scene != scene, t.reported_by[0] != door))
         return ranked[0]
 
+    def alarm_case_type(self, category: str) -> str | None:
+        """The type of the case that an alarm of the category opens; None where alarms open none."""
+        try:
+            return self.case_type_for(category, None, "alarm").type
+        except InvalidInput:
+            return None
+
 
 class Registry:
     """The current snapshot of one process."""

@@ -85,7 +85,7 @@ SELECT a.id, a.kind, a.state, a.severity, a.value, a.message, a.opened_at, a.ack
        r.number AS rule_number, r.scene, r.rule, r.spec, d.id AS device, d.entity, d.name,
        (SELECT count(*) FROM sensing.alarm m WHERE m.parent = a.id) AS members
 FROM sensing.alarm a JOIN sensing.rule r ON r.number = a.rule LEFT JOIN sensing.device d ON d.number = a.device
-WHERE (%(state)s::text IS NULL
+WHERE (%(state)s::text IS NULL OR (%(state)s = 'standing' AND a.state <> 'cleared')
        OR CASE WHEN a.state <> 'cleared' AND a.suppressed_until IS NOT NULL THEN 'suppressed' ELSE a.state END
           = %(state)s)
   AND (%(severity)s::text IS NULL OR a.severity = %(severity)s)

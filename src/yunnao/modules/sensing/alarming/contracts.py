@@ -9,6 +9,7 @@ from yunnao.kernel.packs.common import Severity
 from yunnao.kernel.text import Text
 
 AlarmState = Literal["open", "acknowledged", "suppressed", "cleared"]
+StateFilter = Literal[AlarmState, "standing"]
 AlarmKind = Literal["single", "flood"]
 
 
@@ -52,9 +53,12 @@ class Alarm:
 
 @dataclass(frozen=True)
 class AlarmFilter:
-    """Which alarms a list holds; None: whichever. `roots`: only what lies beneath nothing."""
+    """Which alarms a list holds; None: whichever. `roots`: only what lies beneath nothing.
 
-    state: AlarmState | None = None
+    `state` standing: whatever is not cleared.
+    """
+
+    state: StateFilter | None = None
     severity: Severity | None = None
     scene: str | None = None
     rule: str | None = None

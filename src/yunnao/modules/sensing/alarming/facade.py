@@ -52,7 +52,8 @@ class Alarms:
         by_severity: dict[str, int] = {}
         for row in await store.counts(tx, replace(wanted, state=None)):
             by_state[row["state"]] = by_state.get(row["state"], 0) + row["n"]
-            if wanted.state in {None, row["state"]}:
+            standing = wanted.state == "standing" and row["state"] != "cleared"
+            if standing or wanted.state in {None, row["state"]}:
                 by_severity[row["severity"]] = by_severity.get(row["severity"], 0) + row["n"]
         after = str(items[-1].id) if len(found) > limit else None
         return AlarmPage(items, after, sum(by_severity.values()), by_state, by_severity)

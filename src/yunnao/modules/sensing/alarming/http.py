@@ -14,7 +14,7 @@ from yunnao.kernel.principal import Principal
 from yunnao.modules.identity.contracts import Resource
 from yunnao.modules.identity.facade import Identity
 from yunnao.modules.sensing.alarming import http_models as models
-from yunnao.modules.sensing.alarming.contracts import Alarm, AlarmFilter, AlarmState
+from yunnao.modules.sensing.alarming.contracts import Alarm, AlarmFilter, StateFilter
 from yunnao.modules.sensing.alarming.facade import Alarms
 
 beneath_max = 100
@@ -35,7 +35,7 @@ def _reading(routes: APIRouter, alarms: Alarms, identity: Identity) -> None:
         tx: Tx,
         principal: CurrentPrincipal,
         *,
-        state: AlarmState | None = None,
+        state: StateFilter | None = None,
         severity: Severity | None = None,
         scene: Name = None,
         rule: Name = None,
