@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from yunnao.bootstrap.wiring import mqtt_tls
 from yunnao.infra.settings import Settings, settings_table
 from yunnao.kernel.errors import InvalidInput
 
@@ -36,6 +37,14 @@ def test_demo_mode_simulates_unless_told_not_to(tmp_path: Path) -> None:
     assert Settings.from_environment({"YUNNAO_DEMO": "1"}, tmp_path).simulate
     quiet = {"YUNNAO_DEMO": "yes", "YUNNAO_SIMULATE": "0"}
     assert not Settings.from_environment(quiet, tmp_path).simulate
+
+
+def test_a_certificate_without_its_key_is_refused(tmp_path: Path) -> None:
+    pair = {"YUNNAO_MQTT_TLS_CERT": "mqtt.pem", "YUNNAO_MQTT_TLS_KEY": "mqtt.key", "YUNNAO_HOST": "0.0.0.0"}
+    found = mqtt_tls(Settings.from_environment(pair, tmp_path))
+    assert (found.cert, found.ca, found.host) == (f"{tmp_path}/mqtt.pem", None, pair["YUNNAO_HOST"])
+    with pytest.raises(InvalidInput, match="mqtt_tls_incomplete"):
+        mqtt_tls(Settings.from_environment({"YUNNAO_MQTT_TLS_CERT": "mqtt.pem"}, tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from yunnao.bootstrap.wiring import Platform, assemble, ensure_servers
+from yunnao.bootstrap.wiring import Platform, assemble, ensure_servers, mqtt_tls
 from yunnao.infra import packs
 from yunnao.infra.embedded.nats_config import Leaf
 from yunnao.infra.embedded.processes import Progress, silent
@@ -40,6 +40,7 @@ async def prepare(settings: Settings, tell: Progress = silent) -> InstallReport:
         tell,
         device_shared=settings.shared_device_account,
         leaf=Leaf(listen_port=settings.edge_port),
+        tls=mqtt_tls(settings),
     )
     ran = await migrate(servers.database_url)
     if ran:

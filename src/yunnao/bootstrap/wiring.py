@@ -9,8 +9,14 @@ from zoneinfo import ZoneInfo
 
 from yunnao.infra import packs
 from yunnao.infra.clock import SystemClock
-from yunnao.infra.embedded.nats import MqttAddress, ensure_mqtt_stream, ensure_nats, stop_nats
-from yunnao.infra.embedded.nats_config import Leaf
+from yunnao.infra.embedded.nats import (
+    MqttAddress,
+    MqttEntrance,
+    ensure_mqtt_stream,
+    ensure_nats,
+    stop_nats,
+)
+from yunnao.infra.embedded.nats_config import Leaf, MqttTls
 from yunnao.infra.embedded.postgres import ensure_postgres, stop_postgres
 from yunnao.infra.embedded.processes import Progress, silent
 from yunnao.infra.files import FileStore
@@ -19,7 +25,7 @@ from yunnao.infra.nervous import Nervous
 from yunnao.infra.postgres import Database
 from yunnao.infra.settings import Settings
 from yunnao.kernel.calendar import WorkingCalendar
-from yunnao.kernel.errors import Unavailable
+from yunnao.kernel.errors import InvalidInput, Unavailable
 from yunnao.kernel.packs.city import CityPack
 from yunnao.kernel.packs.scene import ScenePack
 from yunnao.modules.cases.facade import Cases
@@ -60,6 +66,8 @@ class Servers:
     """For the platform itself."""
     mqtt_device: MqttAddress
     """For synthetic devices and gateways of the platform's own."""
+    entrance: MqttEntrance
+    """For devices."""
     device_shared: bool = False
     """Whether `mqtt_device` is an account that any device may use."""
     issuer_seed: str | None = None
@@ -105,11 +113,12 @@ def ensure_servers(
     *,
     device_shared: bool | None = None,
     leaf: Leaf | None = None,
+    tls: MqttTls | None = None,
 ) -> Servers:
     """The servers of the settings; the embedded ones are started unless they run.
 
-    `device_shared`: whether devices may share an account, `leaf`: whether edge sites may connect; None:
-    as it was.
+    `device_shared`: whether devices may share an account, `leaf`: whether edge sites may connect, `tls`:
+    how devices do; None: as it was.
     """
     database_url = settings.database_url or ensure_postgres(settings.home, on_progress=tell).url
     if settings.nats_url:
@@ -122,6 +131,7 @@ def ensure_servers(
             settings.nats_url,
             mqtt,
             mqtt,
+            MqttEntrance(mqtt.host, mqtt.port),
             device_shared=settings.shared_device_account,
             issuer_seed=settings.nats_issuer_seed,
             system_url=settings.nats_system_url,
@@ -131,6 +141,7 @@ def ensure_servers(
         mqtt_port=settings.mqtt_port,
         device_shared=device_shared,
         leaf=leaf,
+        tls=tls,
         on_progress=tell,
     )
     return Servers(
@@ -138,10 +149,21 @@ def ensure_servers(
         nats.url,
         nats.platform,
         nats.device if nats.device_shared else nats.platform,
+        nats.entrance,
         device_shared=nats.device_shared,
         issuer_seed=nats.issuer_seed,
         system_url=nats.system_url,
     )
+
+
+def mqtt_tls(settings: Settings) -> MqttTls:
+    """How devices connect by the settings. Raises InvalidInput `mqtt_tls_incomplete`."""
+    cert, key, ca = settings.mqtt_tls_cert, settings.mqtt_tls_key, settings.mqtt_tls_ca
+    if cert is None and key is None and ca is None:
+        return MqttTls()
+    if cert is None or key is None:
+        raise InvalidInput("mqtt_tls_incomplete")
+    return MqttTls(str(cert), str(key), None if ca is None else str(ca), settings.host)
 
 
 def stop_servers(settings: Settings) -> None:

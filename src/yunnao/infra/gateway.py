@@ -6,7 +6,6 @@ from typing import Any
 
 import orjson
 import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
 
 from yunnao.infra.embedded.nats import MqttAddress
 from yunnao.infra.nats_subjects import device_topic
@@ -26,10 +25,7 @@ class Gateway:
         self._changed = threading.Condition()
         self.sent = 0
         self.acknowledged = 0
-        self._client = mqtt.Client(
-            CallbackAPIVersion.VERSION2, client_id=f"{name}-{new_id().hex[-12:]}", clean_session=True
-        )
-        self._client.username_pw_set(address.user, address.password)
+        self._client = address.client(f"{name}-{new_id().hex[-12:]}")
         self._client.max_inflight_messages_set(INFLIGHT_MAX)
         self._client.max_queued_messages_set(0)
         self._client.on_connect = lambda *_: self._connected.set()

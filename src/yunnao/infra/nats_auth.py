@@ -19,6 +19,8 @@ import nkeys
 CALLOUT_SUBJECT = "$SYS.REQ.USER.AUTH"
 ACCOUNT = "YUNNAO"
 """The account in which devices and the platform meet."""
+MQTT_CONNECTIONS = ("MQTT", "MQTT_WS")
+"""The second: over WebSocket, which is how a proxy in front hands devices on."""
 PLATFORM_USERS = ("platform", "device", "system")
 """Users of the configuration itself, which the callout is not asked about."""
 
@@ -33,6 +35,8 @@ class AuthRequest:
     password: str
     client_id: str
     mqtt: bool
+    certificate: str | None = None
+    """PEM of the certificate that the client showed, once the server has verified it."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,8 @@ def read_request(token: bytes) -> AuthRequest:
     try:
         asked = json.loads(_unpacked(token.split(b".")[1]))["nats"]
         options, client = asked["connect_opts"], asked["client_info"]
+        # Certificates that no authority vouches for stand elsewhere (`certs`).
+        chains = (asked.get("client_tls") or {}).get("verified_chains") or [[None]]
         return AuthRequest(
             asked["user_nkey"],
             asked["server_id"]["id"],
@@ -68,6 +74,7 @@ def read_request(token: bytes) -> AuthRequest:
             options.get("pass", ""),
             client.get("mqtt_id", ""),
             client.get("type") == "mqtt",
+            chains[0][0],
         )
     except (KeyError, IndexError, TypeError, AttributeError) as error:
         raise ValueError("no request of an auth callout") from error
@@ -98,7 +105,7 @@ class Issuer:
                 "subs": -1,
                 "data": -1,
                 "payload": -1,
-                "allowed_connection_types": ["MQTT"],
+                "allowed_connection_types": list(MQTT_CONNECTIONS),
             },
         }
         return self._answer(request, permit.issued_at, {"jwt": self._signed(user).decode()})

@@ -41,6 +41,9 @@ class Settings:
     host: str = field(metadata=_read("YUNNAO_HOST", "127.0.0.1"))
     port: int = field(metadata=_read("YUNNAO_PORT", "8088"))
     mqtt_port: int = field(metadata=_read("YUNNAO_MQTT_PORT", "1883"))
+    mqtt_tls_cert: Path | None = field(metadata=_read("YUNNAO_MQTT_TLS_CERT", ""))
+    mqtt_tls_key: Path | None = field(metadata=_read("YUNNAO_MQTT_TLS_KEY", ""))
+    mqtt_tls_ca: Path | None = field(metadata=_read("YUNNAO_MQTT_TLS_CA", ""))
     shared_device_account: bool = field(metadata=_read("YUNNAO_SHARED_DEVICE_ACCOUNT", "<YUNNAO_DEMO>"))
     nats_issuer_seed: str | None = field(metadata=_read("YUNNAO_NATS_ISSUER_SEED", ""))
     nats_system_url: str | None = field(metadata=_read("YUNNAO_NATS_SYSTEM_URL", ""))
@@ -71,6 +74,9 @@ class Settings:
             host=environ.get("YUNNAO_HOST") or "127.0.0.1",
             port=_port(environ, "YUNNAO_PORT", 8088),
             mqtt_port=_port(environ, "YUNNAO_MQTT_PORT", 1883),
+            mqtt_tls_cert=_file(environ, "YUNNAO_MQTT_TLS_CERT", root),
+            mqtt_tls_key=_file(environ, "YUNNAO_MQTT_TLS_KEY", root),
+            mqtt_tls_ca=_file(environ, "YUNNAO_MQTT_TLS_CA", root),
             shared_device_account=_switch(
                 environ,
                 "YUNNAO_SHARED_DEVICE_ACCOUNT",
@@ -81,7 +87,7 @@ class Settings:
             edge_port=_port(environ, "YUNNAO_EDGE_PORT", 0) if environ.get("YUNNAO_EDGE_PORT") else None,
             city=environ.get("YUNNAO_CITY") or "qingdao",
             scenes=tuple(scenes.replace(",", " ").split()) or _folders(root / "scenes"),
-            bridges=_path(environ["YUNNAO_BRIDGES"], root, root) if environ.get("YUNNAO_BRIDGES") else None,
+            bridges=_file(environ, "YUNNAO_BRIDGES", root),
             webhook_networks=_networks(environ, "YUNNAO_WEBHOOK_NETWORKS"),
             demo=_switch(environ, "YUNNAO_DEMO", default=False),
             simulate=_switch(
@@ -117,6 +123,12 @@ def _row(each: "Field[Any]") -> SettingRow:
 def _path(value: str | None, root: Path, default: Path) -> Path:
     """`value` as an absolute path; a relative one starts at the project's folder."""
     return (root / Path(value).expanduser()).resolve() if value else default.resolve()
+
+
+def _file(environ: Mapping[str, str], variable: str, root: Path) -> Path | None:
+    """A file that may be named, or none."""
+    value = environ.get(variable)
+    return _path(value, root, root) if value else None
 
 
 def _folders(parent: Path) -> tuple[str, ...]:

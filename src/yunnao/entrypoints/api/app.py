@@ -13,7 +13,7 @@ from fastapi_offline import FastAPIOffline
 from yunnao.bootstrap import Platform, Servers, assemble, gate, open_platform
 from yunnao.entrypoints.api import console, events, health, overview
 from yunnao.infra import http, telemetry
-from yunnao.infra.embedded.nats import MqttAddress
+from yunnao.infra.embedded.nats import MqttAddress, MqttEntrance
 from yunnao.infra.live import Live
 from yunnao.infra.paths import project_root
 from yunnao.infra.settings import Settings
@@ -121,6 +121,6 @@ def render_openapi() -> str:
     settings = Settings.from_environment({}, project_root())
     nowhere = MqttAddress("", 0, "", "")
     city = load_city(project_root() / "cities" / settings.city)
-    platform = assemble(settings, Servers("", "", nowhere, nowhere), city, [], "schema")
+    platform = assemble(settings, Servers("", "", nowhere, nowhere, MqttEntrance("", 0)), city, [], "schema")
     described = build(platform, Live(platform.nervous)).openapi()
     return json.dumps(described, ensure_ascii=False, indent=1, sort_keys=True) + "\n"

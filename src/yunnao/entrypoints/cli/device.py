@@ -115,17 +115,41 @@ def _append(file: Path, text: str) -> None:
         os.fsync(out.fileno())
 
 
+@group.command("certificate")
+def certificate(
+    device: str = typer.Argument(..., help="The device's id."),
+    file: Path = typer.Argument(..., exists=True, dir_okay=False, help="Its certificate, PEM."),
+    *,
+    revoke: bool = typer.Option(False, help="Refuse it from now on."),
+) -> None:
+    """Let a certificate stand for a device in the place of a token, or refuse it."""
+    own = settings()
+    asyncio.run(_certify(own, device, file.read_text(encoding="utf-8", errors="replace"), revoke=revoke))
+    tell(own, "certificate_revoked" if revoke else "certificate_registered", device=device)
+
+
+async def _certify(own: Settings, device: str, pem: str, *, revoke: bool) -> None:
+    async with open_platform(own, "cli") as platform, platform.database.transaction() as tx:
+        credentials = platform.access.credentials
+        if revoke:
+            await credentials.revoke_certificate(tx, device, pem, SYSTEM)
+        else:
+            await credentials.register_certificate(tx, device, pem, SYSTEM)
+
+
 @group.command("address")
 def address() -> None:
     """Where devices connect by MQTT, and as whom; a shared password alone goes to the standard output."""
     own = settings()
     servers = ensure_servers(own)
-    mqtt = servers.mqtt_device
+    door, shared = servers.entrance, servers.mqtt_device
+    if door.tls:
+        tell(own, "device_address_certificate" if door.certificates else "device_address_tls")
     if not servers.device_shared:
-        tell(own, "device_address_own", host=mqtt.host, port=mqtt.port)
+        tell(own, "device_address_own", host=door.host, port=door.port)
         return
-    tell(own, "device_address", host=mqtt.host, port=mqtt.port, user=mqtt.user)
-    print(mqtt.password)
+    tell(own, "device_address", host=door.host, port=door.port, user=shared.user)
+    print(shared.password)
 
 
 @group.command("issuer")

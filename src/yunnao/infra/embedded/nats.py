@@ -25,7 +25,7 @@ from nats.js.api import SubjectTransform
 from nats.js.errors import NotFoundError
 from paho.mqtt.enums import CallbackAPIVersion
 
-from yunnao.infra.embedded.nats_config import Leaf, configuration, remembered_leaf
+from yunnao.infra.embedded.nats_config import Leaf, MqttTls, Standing, configuration, remembered
 from yunnao.infra.embedded.processes import (
     LOOPBACK,
     Progress,
@@ -67,6 +67,31 @@ class MqttAddress:
     port: int
     user: str
     password: str
+    websocket: bool = False
+    """Over WebSocket (RFC 6455) at the path /mqtt."""
+
+    def client(self, client_id: str) -> mqtt.Client:
+        """A client that is to connect there."""
+        made = mqtt.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=client_id,
+            transport="websockets" if self.websocket else "tcp",
+        )
+        if self.websocket:
+            made.ws_set_options(path="/mqtt")
+        made.username_pw_set(self.user, self.password)
+        return made
+
+
+@dataclass(frozen=True, slots=True)
+class MqttEntrance:
+    """Where devices connect."""
+
+    host: str
+    port: int
+    tls: bool = False
+    certificates: bool = False
+    """Whether a client must show one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +100,7 @@ class EmbeddedNats:
 
     url: str
     monitor_url: str
+    entrance: MqttEntrance
     device: MqttAddress
     """What devices without credentials of their own share, where that is allowed."""
     device_shared: bool
@@ -95,6 +121,7 @@ class _Ports:
     port: int
     monitor_port: int
     mqtt_port: int
+    websocket_port: int
 
 
 def ensure_nats(
@@ -103,25 +130,30 @@ def ensure_nats(
     mqtt_port: int = default_mqtt_port,
     device_shared: bool | None = None,
     leaf: Leaf | None = None,
+    tls: MqttTls | None = None,
     on_progress: Progress = silent,
 ) -> EmbeddedNats:
     """The server of `home`, started unless it runs.
 
     `mqtt_port` is the port to try first; where another program has it, a free one is used and
     remembered. `device_shared`: whether devices may share one account; None: as it was, at first they
-    may. `leaf`: how it stands to other servers; None: as it was. A running server that is configured
-    otherwise is started anew. Raises Unavailable `nats_missing` or `nats_start_failed`.
+    may. `leaf`: how it stands to other servers; `tls`: how MQTT is encrypted; None: as it was. A
+    running server that is configured otherwise is started anew. Raises Unavailable `nats_missing`,
+    `nats_start_failed` or `mqtt_tls_unreadable`.
     """
     home = home.resolve()
     with one_starter(home, "nats"):
         folder = home / "nats"
         open_folder(folder)
         credentials = _credentials(folder)
-        shared = _device_shared(folder, device_shared)
-        standing = remembered_leaf(folder, leaf)
+        standing = Standing(
+            _device_shared(folder, device_shared),
+            remembered(folder / "leaf.json", Leaf, leaf),
+            remembered(folder / "tls.json", MqttTls, tls),
+        )
         if running := _running(folder):
             ports = _remembered(folder)
-            current = ports is not None and _is_configured(folder, ports, credentials, shared, standing)
+            current = ports is not None and _is_configured(folder, ports, credentials, standing)
             found = (
                 _server(folder, credentials, ports, running.pid, found=True) if ports and current else None
             )
@@ -133,7 +165,7 @@ def ensure_nats(
         program = find_nats_program()
         for _ in range(starts_max):
             ports = _choose_ports(folder, mqtt_port, on_progress)
-            text = configuration(folder, asdict(ports), credentials, shared, standing)
+            text = configuration(folder, asdict(ports), credentials, standing)
             write_private(folder / "nats.conf", text)
             pid = _spawn(program, folder)
             started = _server(folder, credentials, ports, pid, found=False)
@@ -202,8 +234,7 @@ async def ensure_mqtt_stream(
 def _connect_once(address: MqttAddress) -> None:
     """Connect as an MQTT client and leave again; the server answers only once its streams are there."""
     answered = threading.Event()
-    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=f"yunnao-{os.getpid()}-{time.time_ns()}")
-    client.username_pw_set(address.user, address.password)
+    client = address.client(f"yunnao-{os.getpid()}-{time.time_ns()}")
     client.on_connect = lambda *_: answered.set()
     try:
         client.connect(address.host, address.port)
@@ -241,7 +272,7 @@ def _device_shared(folder: Path, wanted: bool | None) -> bool:
 def _remembered(folder: Path) -> _Ports | None:
     state = read_state(folder / "server.json")
     try:
-        return _Ports(state["port"], state["monitor_port"], state["mqtt_port"])
+        return _Ports(state["port"], state["monitor_port"], state["mqtt_port"], state["websocket_port"])
     except KeyError:
         return None
 
@@ -255,20 +286,19 @@ def _choose_ports(folder: Path, wanted_mqtt: int, on_progress: Progress) -> _Por
         on_progress("mqtt_port_taken", wanted=wanted_mqtt, port=mqtt_port)
     port = pick_port(state.get("port"), besides=(mqtt_port,))
     monitor_port = pick_port(state.get("monitor_port"), besides=(mqtt_port, port))
-    ports = _Ports(port, monitor_port, mqtt_port)
+    besides = (mqtt_port, port, monitor_port)
+    ports = _Ports(port, monitor_port, mqtt_port, pick_port(state.get("websocket_port"), besides=besides))
     write_state(folder / "server.json", {**state, **asdict(ports), "wanted_mqtt_port": wanted_mqtt})
     return ports
 
 
-def _is_configured(
-    folder: Path, ports: _Ports, credentials: dict[str, str], shared: bool, leaf: Leaf
-) -> bool:
+def _is_configured(folder: Path, ports: _Ports, credentials: dict[str, str], standing: Standing) -> bool:
     """Whether the configuration on disk, with which the server runs, is the one that is wanted."""
     try:
         written = (folder / "nats.conf").read_text(encoding="utf-8")
     except OSError:
         return False
-    return written == configuration(folder, asdict(ports), credentials, shared, leaf)
+    return written == configuration(folder, asdict(ports), credentials, standing)
 
 
 def _spawn(program: Path, folder: Path) -> int:
@@ -301,14 +331,20 @@ def _running(folder: Path) -> psutil.Process | None:
 def _server(
     folder: Path, credentials: dict[str, str], ports: _Ports, pid: int, *, found: bool
 ) -> EmbeddedNats:
+    tls = remembered(folder / "tls.json", MqttTls, None)
+    encrypted = tls.cert is not None
+    own_port = ports.websocket_port if encrypted else ports.mqtt_port
     return EmbeddedNats(
         url=f"nats://platform:{credentials['platform']}@{LOOPBACK}:{ports.port}",
         monitor_url=f"http://{LOOPBACK}:{ports.monitor_port}",
-        device=MqttAddress(LOOPBACK, ports.mqtt_port, "device", credentials["device"]),
+        entrance=MqttEntrance(
+            tls.host if encrypted else LOOPBACK, ports.mqtt_port, encrypted, certificates=bool(tls.ca)
+        ),
+        device=MqttAddress(LOOPBACK, own_port, "device", credentials["device"], encrypted),
         device_shared=bool(read_state(folder / "server.json").get("device_shared", True)),
         system_url=f"nats://system:{credentials['system']}@{LOOPBACK}:{ports.port}",
         issuer_seed=credentials["issuer"],
-        platform=MqttAddress(LOOPBACK, ports.mqtt_port, "platform", credentials["platform"]),
+        platform=MqttAddress(LOOPBACK, own_port, "platform", credentials["platform"], encrypted),
         pid=pid,
         log=folder / "nats.log",
         found=found,

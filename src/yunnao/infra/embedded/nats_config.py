@@ -1,12 +1,14 @@
 """The embedded NATS server's configuration, and the edge sites that it lets in."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import TypeVar
 
 from yunnao.infra.embedded.processes import LOOPBACK, new_secret, read_state, write_state
-from yunnao.infra.nats_auth import ACCOUNT, PLATFORM_USERS, public_key
+from yunnao.infra.nats_auth import ACCOUNT, MQTT_CONNECTIONS, PLATFORM_USERS, public_key
 from yunnao.infra.nats_subjects import (
     DELIVERY_SUBJECTS,
     DEVICE_PUBLISHES,
@@ -14,8 +16,10 @@ from yunnao.infra.nats_subjects import (
     edge_publishes,
     edge_user,
 )
+from yunnao.kernel.errors import Unavailable
 
 auth_timeout_s = 10
+tls_timeout_s = 10
 """The platform may be busy, or start itself; a client that waited is not a client that was refused."""
 INTERNAL = ("$MQTT.>", "$JS.>")
 """Of servers among themselves. Named, since an allow list does not keep a leaf from publishing them: what
@@ -35,31 +39,64 @@ class Leaf:
     """Keeps a site's streams apart from the centre's."""
 
 
-def remembered_leaf(folder: Path, wanted: Leaf | None) -> Leaf:
-    """How the server of `folder` stands to others: as wanted, or, None, as it was."""
-    known = read_state(folder / "leaf.json")
-    leaf = Leaf(**known) if wanted is None else wanted
-    if asdict(leaf) != known:
-        write_state(folder / "leaf.json", asdict(leaf))
-    return leaf
+@dataclass(frozen=True, slots=True)
+class MqttTls:
+    """How the MQTT listener encrypts. Without a certificate it speaks in the clear, on the loopback only."""
+
+    cert: str | None = None
+    """File of the listener's certificate and the chain above it, PEM."""
+    key: str | None = None
+    ca: str | None = None
+    """File of the authorities of which every client must show a certificate; None: none is asked for."""
+    host: str = LOOPBACK
+    """Where the listener is reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What of a server's configuration is wanted from outside."""
+
+    device_shared: bool
+    """Whether devices may share one account."""
+    leaf: Leaf
+    tls: MqttTls
+
+
+Remembered = TypeVar("Remembered", Leaf, MqttTls)
+
+
+def remembered(path: Path, kind: type[Remembered], wanted: Remembered | None) -> Remembered:
+    """What is wanted, which `path` remembers; None: as it was."""
+    known = read_state(path)
+    found = kind(**known) if wanted is None else wanted
+    if asdict(found) != known:
+        write_state(path, asdict(found))
+    return found
 
 
 def configuration(
-    folder: Path, ports: Mapping[str, int], credentials: Mapping[str, str], shared: bool, leaf: Leaf
+    folder: Path, ports: Mapping[str, int], credentials: Mapping[str, str], standing: Standing
 ) -> str:
-    """The text of `nats.conf` of the server of `folder`; `shared`: devices may share one account."""
+    """The text of `nats.conf` of the server of `folder`. Raises Unavailable `mqtt_tls_unreadable`."""
     template = files("yunnao.infra.embedded").joinpath("nats.conf.template").read_text(encoding="utf-8")
     device_user = (
-        f'{{ user: "device", password: "{credentials["device"]}", allowed_connection_types: ["MQTT"],'
+        f'{{ user: "device", password: "{credentials["device"]}",'
+        f" allowed_connection_types: [{_listed(MQTT_CONNECTIONS)}],"
         f" permissions: {{ publish: {{ allow: [{_listed(DEVICE_PUBLISHES)}] }},"
         f" subscribe: {{ allow: [{_listed((*DEVICE_SUBSCRIBES, DELIVERY_SUBJECTS))}] }} }} }}"
     )
-    sites = edges(folder)
+    sites, leaf, tls = edges(folder), standing.leaf, standing.tls
     return template.format(
         host=LOOPBACK,
-        folder=str(folder).replace("\\", "\\\\").replace('"', '\\"'),
+        folder=_escaped(str(folder)),
         account=ACCOUNT,
-        device_user=device_user if shared else "",
+        mqtt_host=tls.host if tls.cert else LOOPBACK,
+        mqtt_tls=_mqtt_tls(tls),
+        # The platform's own clients have no certificate to show.
+        websocket=f'websocket {{ host: "{LOOPBACK}", port: {ports["websocket_port"]}, no_tls: true }}'
+        if tls.cert
+        else "",
+        device_user=device_user if standing.device_shared else "",
         platform_password=credentials["platform"],
         system_password=credentials["system"],
         issuer=public_key(credentials["issuer"]),
@@ -86,6 +123,29 @@ def add_edge(folder: Path, name: str) -> str:
 
 def remove_edge(folder: Path, name: str) -> None:
     write_state(folder / "edges.json", {n: s for n, s in edges(folder).items() if n != name})
+
+
+def _mqtt_tls(tls: MqttTls) -> str:
+    """The `tls` of the listener. The files' digest stands in it so that a renewed certificate is a change."""
+    if tls.cert is None:
+        return ""
+    named = {"cert_file": tls.cert, "key_file": tls.key, "ca_file": tls.ca}
+    told = [f'{name}: "{_escaped(path)}"' for name, path in named.items() if path]
+    # NATS cannot ask for a certificate without demanding one.
+    told += ["verify: true"] if tls.ca else []
+    digest = hashlib.sha256(b"".join(_read(path) for path in named.values() if path)).hexdigest()
+    return f"tls {{ {', '.join(told)}, timeout: {tls_timeout_s} }}  # of files with the SHA-256 {digest}"
+
+
+def _read(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise Unavailable("mqtt_tls_unreadable", path=path) from error
+
+
+def _escaped(path: str) -> str:
+    return path.replace("\\", "\\\\").replace('"', '\\"')
 
 
 def _leafnodes(leaf: Leaf) -> str:

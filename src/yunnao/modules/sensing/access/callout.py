@@ -17,7 +17,7 @@ from yunnao.infra.postgres import Database, Row
 from yunnao.infra.telemetry import DEVICES_REFUSED
 from yunnao.kernel.errors import Unavailable
 from yunnao.kernel.time import Clock
-from yunnao.modules.sensing.access.credentials import QUERIES, token_hash
+from yunnao.modules.sensing.access.proofs import proofs_of
 from yunnao.modules.sensing.sharing.subscribers import Subscriber, subscribers_of
 
 QUEUE = "yunnao-gate"
@@ -35,7 +35,7 @@ log = structlog.get_logger()
 
 
 class Gate:
-    """Lets devices in that know their token, each to its own topics."""
+    """Lets devices in that show their token or certificate, each to its own topics."""
 
     def __init__(self, clock: Clock, database: Database, nervous: Nervous, issuer_seed: str) -> None:
         self._clock = clock
@@ -84,27 +84,14 @@ class Gate:
         now = self._clock.now()
         users = list({request.user for request in asked if "\x00" not in request.user})
         async with self._database.transaction() as tx:
-            values = {"devices": users, "now": now}
-            rows = await (await tx.execute(QUERIES["credentials_live"], values)).fetchall()
-            found = [(request, self._proof(request, rows)) for request in asked]
-            used = [proof["id"] for _, proof in found if proof is not None]
-            if used:
-                await tx.execute(QUERIES["credentials_used"], {"ids": used, "now": now})
+            proofs = await proofs_of(tx, asked, now)
             subscribers = await subscribers_of(tx, users, now)
         return [
             self._subscribed(request, subscribers[request.user])
             if request.user in subscribers
             else self._said(request, proof)
-            for request, proof in found
+            for request, proof in zip(asked, proofs, strict=True)
         ]
-
-    def _proof(self, request: AuthRequest, rows: Sequence[Row]) -> Row | None:
-        """The credential that the request shows."""
-        if not request.mqtt or not is_client_of(request.client_id, request.user):
-            return None
-        shown = token_hash(request.password)
-        own = [row for row in rows if row["device"] == request.user]
-        return next((row for row in own if hmac.compare_digest(bytes(row["hash"]), shown)), None)
 
     def _subscribed(self, request: AuthRequest, subscriber: Subscriber) -> bytes:
         """The answer to who reads the topic of a subscription to shared readings."""
@@ -125,4 +112,4 @@ class Gate:
         until = now + int(PERMIT_S * (1 - PERMIT_SPREAD * random.random()))
         if proof["expires_at"] is not None:
             until = min(until, int(proof["expires_at"].timestamp()))
-        return self._issuer.permit(request, Permit(request.user, publish, subscribe, now, until))
+        return self._issuer.permit(request, Permit(proof["device"], publish, subscribe, now, until))

@@ -18,6 +18,7 @@ from yunnao.kernel.ids import UUID, new_id
 from yunnao.kernel.principal import Principal
 from yunnao.kernel.time import Clock
 from yunnao.modules.identity.facade import Identity
+from yunnao.modules.sensing.access.certificates import read_certificate
 
 QUERIES = load_queries("yunnao.modules.sensing.access", "credentials.sql")
 TOKEN_PREFIX = "ynd_"  # noqa: S105
@@ -25,6 +26,8 @@ TOKEN_BYTES = 32
 credentials_live_max = 8
 """Of one device."""
 credentials_listed_max = 100
+certificates_kept = timedelta(days=30)
+"""After their end."""
 bulk_rows_max = 50_000
 CUT = "sensing.device.cut"
 """Event: whoever is connected as this device is to be cut off."""
@@ -47,7 +50,8 @@ def token_hash(token: str) -> bytes:
 
 
 class Credentials:
-    """Tokens of devices: the password that goes with the device's id as the user of MQTT."""
+    """Tokens of devices, the password that goes with the device's id as the user of MQTT, and
+    certificates, which stand in a token's place."""
 
     def __init__(self, clock: Clock, identity: Identity) -> None:
         self._clock = clock
@@ -70,6 +74,52 @@ class Credentials:
         Raises NotFound `device_not_found`; Conflict `device_not_active`, `credentials_too_many`;
         InvalidInput `credential_name_reserved`, `credential_expires_past`.
         """
+        token = _new_token()
+        credential, row = await self._add(tx, device, "token", token_hash(token), expires_at, principal)
+        if overlap is not None:
+            ends = {"number": row["number"], "until": self._clock.now() + overlap, "besides": credential}
+            await tx.execute(QUERIES["credentials_end"], ends)
+        return Issued(credential, device, row["product"], token, expires_at)
+
+    async def register_certificate(
+        self, tx: Transaction, device: str, pem: str, principal: Principal
+    ) -> UUID:
+        """Lets a certificate stand for a device, whatever it names. A certificate that names the device's
+        id needs no registration.
+
+        Raises InvalidInput `certificate_unreadable`, Conflict `certificate_known`, and as `issue` does.
+        """
+        certificate = read_certificate(pem)
+        known = await self._one(tx, "certificate_of", hash=certificate.fingerprint)
+        if known is not None:
+            raise Conflict("certificate_known", device=known["device"])
+        credential, _ = await self._add(
+            tx, device, "certificate", certificate.fingerprint, certificate.ends_at, principal
+        )
+        return credential
+
+    async def revoke_certificate(self, tx: Transaction, device: str, pem: str, principal: Principal) -> None:
+        """Refuses a certificate from now on, whether it has been seen before or not.
+
+        Raises NotFound `device_not_found`, `credential_unknown` where it is revoked or another device's;
+        else as `register_certificate` does.
+        """
+        known = await self._one(tx, "certificate_of", hash=read_certificate(pem).fingerprint)
+        if known is not None and known["device"] != device:
+            raise NotFound("credential_unknown")
+        found = known["id"] if known else await self.register_certificate(tx, device, pem, principal)
+        await self.revoke(tx, device, found, principal)
+
+    async def _add(
+        self,
+        tx: Transaction,
+        device: str,
+        kind: str,
+        digest: bytes,
+        expires_at: datetime | None,
+        principal: Principal,
+    ) -> tuple[UUID, Row]:
+        """A new credential's id, and the device."""
         if device in PLATFORM_USERS:
             raise InvalidInput("credential_name_reserved", device=device)
         now = self._clock.now()
@@ -81,25 +131,15 @@ class Credentials:
         live = await self._one(tx, "live_count", number=row["number"], now=now)
         if live and live["n"] >= credentials_live_max:
             raise Conflict("credentials_too_many", limit=credentials_live_max)
-        issued = Issued(new_id(), device, row["product"], _new_token(), expires_at)
+        credential = new_id()
+        values = {"id": credential, "kind": kind, "hash": digest, "now": now, "by": principal.id}
         await tx.execute(
-            QUERIES["credential_insert"],
-            {
-                "id": issued.id,
-                "number": row["number"],
-                "hash": token_hash(issued.token),
-                "now": now,
-                "by": principal.id,
-                "expires_at": expires_at,
-            },
+            QUERIES["credential_insert"], {**values, "number": row["number"], "expires_at": expires_at}
         )
-        if overlap is not None:
-            ends = {"number": row["number"], "until": now + overlap, "besides": issued.id}
-            await tx.execute(QUERIES["credentials_end"], ends)
         await self._identity.audit(
-            tx, principal, "credential:issue", f"Device/{device}", credential=str(issued.id)
+            tx, principal, "credential:issue", f"Device/{device}", credential=str(credential), kind=kind
         )
-        return issued
+        return credential, row
 
     async def issue_missing(
         self, tx: Transaction, principal: Principal, *, product: str | None, owner: str | None, limit: int
@@ -160,9 +200,11 @@ class Credentials:
 
     async def expire(self, tx: Transaction) -> None:
         """Cuts off whoever is connected with a credential that has expired."""
-        cursor = await tx.execute(QUERIES["credentials_expire"], {"now": self._clock.now()})
+        now = self._clock.now()
+        cursor = await tx.execute(QUERIES["credentials_expire"], {"now": now})
         for device in {row["device"] for row in await cursor.fetchall()}:
             await outbox.publish(tx, CUT, {"device": device})
+        await tx.execute(QUERIES["certificates_forget"], {"before": now - certificates_kept})
 
     async def _locked(self, tx: Transaction, device: str) -> Row:
         row = await self._one(tx, "devices_lock", device=device)

@@ -87,6 +87,16 @@ def _credentials(routes: APIRouter, access: Access, identity: Identity) -> None:
         )
         return models.issued_out(issued)
 
+    @routes.post("/devices/{device}/certificates", status_code=201)
+    async def register_certificate(
+        tx: Tx, principal: CurrentPrincipal, device: str, shown: models.CertificateIn
+    ) -> models.CertificateOut:
+        """Lets a certificate stand for a device. It is listed with its credentials, and revoked as they are.
+        A certificate of the city's authority that names the device is known by itself."""
+        identity.authorize(principal, "credential:manage", Resource("Device", device))
+        found = await access.credentials.register_certificate(tx, device, shown.pem, principal)
+        return models.CertificateOut(id=found)
+
     @routes.delete("/devices/{device}/credentials/{credential}", status_code=204)
     async def revoke_credential(tx: Tx, principal: CurrentPrincipal, device: str, credential: UUID) -> None:
         """Ends a credential at once; a device that is connected is cut off."""

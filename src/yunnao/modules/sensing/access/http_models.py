@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from yunnao.infra.nats_subjects import ack_topic, command_topic, device_topic, mqtt_client_id
 from yunnao.infra.postgres import Row
 from yunnao.kernel.text import Language, Text
+from yunnao.modules.sensing.access.certificates import pem_chars_max
 from yunnao.modules.sensing.access.credentials import Issued
 from yunnao.modules.sensing.access.provisioning import Provisioned, reasons
 from yunnao.modules.sensing.access.service import body_rows_max
@@ -125,6 +126,16 @@ class CredentialIn(BaseModel):
 
     expires_at: AwareDatetime | None = Field(None, description="None: until it is revoked.")
     overlap_s: int | None = Field(None, ge=0, le=OVERLAP_S_MAX)
+
+
+class CertificateIn(BaseModel):
+    """A certificate that is to stand for a device, in PEM; of a chain the first."""
+
+    pem: str = Field(min_length=1, max_length=pem_chars_max)
+
+
+class CertificateOut(BaseModel):
+    id: UUID
 
 
 class IssuedOut(BaseModel):
