@@ -4,7 +4,7 @@ const base = '/api/v1'
 const request_timeout_ms = 20_000
 const upload_timeout_ms = 90_000
 
-export type Query = Record<string, string | number | boolean | null | undefined>
+export type Query = Record<string, string | number | boolean | readonly string[] | null | undefined>
 
 /** `pointer`: a JSON pointer into the request, e.g. `/body/rule/threshold/above`. */
 export interface FieldProblem {
@@ -45,7 +45,8 @@ export function whenUnauthorized(act: () => void): void {
 export function url(path: string, query: Query = {}): string {
   const search = new URLSearchParams()
   for (const [key, value] of Object.entries(query)) {
-    if (value !== null && value !== undefined && value !== '') search.set(key, String(value))
+    if (Array.isArray(value)) for (const each of value) search.append(key, String(each))
+    else if (value !== null && value !== undefined && value !== '') search.set(key, String(value))
   }
   const tail = search.toString()
   return base + path + (tail ? `?${tail}` : '')
@@ -95,6 +96,7 @@ export const http = {
   post: <T>(path: string, body?: unknown, headers?: HeadersInit, timeout_ms?: number) =>
     send<T>('POST', path, undefined, body, headers, timeout_ms),
   put: <T>(path: string, body: unknown) => send<T>('PUT', path, undefined, body),
+  patch: <T>(path: string, body: unknown) => send<T>('PATCH', path, undefined, body),
   delete: (path: string) => send<null>('DELETE', path),
 }
 
@@ -116,4 +118,15 @@ export function upload<T>(path: string, file: Blob, name: string, progress: (sha
     request.onerror = request.ontimeout = () => reject(new ApiError(0, 'no_connection', ''))
     request.send(form)
   })
+}
+
+/** Hands a file that the API makes to the browser; an error is thrown, not saved as a file. */
+export async function download(path: string, query: Query, name: string): Promise<void> {
+  const answer = await fetch(url(path, query), { credentials: 'same-origin', headers: { 'Accept-Language': language } })
+  if (!answer.ok) throw problem(answer.status, await answer.json().catch(() => null))
+  const link = document.createElement('a')
+  link.href = URL.createObjectURL(await answer.blob())
+  link.download = name
+  link.click()
+  URL.revokeObjectURL(link.href)
 }

@@ -1,5 +1,6 @@
 import { createI18n } from 'vue-i18n'
 import { deskEn, deskZh } from './desk'
+import { devicesEn, devicesZh } from './devices'
 import { en } from './en'
 import { netEn, netZh } from './net'
 import { rulesEn, rulesZh } from './rules'
@@ -10,7 +11,7 @@ export const i18n = createI18n({
   locale: 'zh',
   fallbackLocale: 'zh',
   messages: {
-    zh: { ...zh, ...deskZh, ...netZh, ...rulesZh },
-    en: { ...en, ...deskEn, ...netEn, ...rulesEn },
+    zh: { ...zh, ...deskZh, ...devicesZh, ...netZh, ...rulesZh },
+    en: { ...en, ...deskEn, ...devicesEn, ...netEn, ...rulesEn },
   },
 })

@@ -10,7 +10,8 @@ export function setTimeZone(name: string): void {
 
 const formats = new Map<string, Intl.DateTimeFormat>()
 
-function parts(iso: string | number | Date): Record<string, string> {
+/** A moment by the parts of its writing in the city's zone. */
+export function parts(iso: string | number | Date): Record<string, string> {
   let format = formats.get(zone)
   if (!format) {
     format = new Intl.DateTimeFormat('en-GB', {
