@@ -12,7 +12,7 @@ from SpiffWorkflow.bpmn import BpmnWorkflow
 from SpiffWorkflow.bpmn.parser import BpmnParser, BpmnValidator
 from SpiffWorkflow.exceptions import WorkflowException
 
-from yunnao.kernel.packs.scene import ReadingsInput, ReportInput, ScenePack
+from yunnao.kernel.packs.scene import HistoryInput, ReadingsInput, ReportInput, ScenePack
 from yunnao.kernel.text import Text
 from yunnao.scenes import load_city, load_scene, load_scenes
 
@@ -160,7 +160,7 @@ def test_every_rule_has_a_test_case_that_opens_it(packs: dict[str, ScenePack]) -
         opened = {
             alarm["rule"]
             for case in pack.cases
-            if isinstance(case.input, ReadingsInput)
+            if isinstance(case.input, ReadingsInput | HistoryInput)
             for alarm in case.expected.alarms
             if alarm["event"] == "opened"
         }

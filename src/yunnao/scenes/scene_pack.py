@@ -193,9 +193,9 @@ def _cases(source: PackSource) -> list[PackCase]:
 
 def _case(source: PackSource, stem: str, given: Any, expected: Any) -> PackCase | None:
     name = stem.removeprefix("cases/")
-    readings = isinstance(given, dict) and given.get("kind") == "readings"
+    report = isinstance(given, dict) and given.get("kind") == "report"
     outcome = source.validate(
-        stem + ".expected.json", expected, ReadingsExpected if readings else ReportExpected
+        stem + ".expected.json", expected, ReportExpected if report else ReadingsExpected
     )
     if outcome is None:
         return None

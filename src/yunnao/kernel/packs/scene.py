@@ -270,7 +270,9 @@ class ReadingsInput(Model):
 
     kind: Literal["readings"]
     device: DemoDevice
-    messages: list[dict[str, Any] | list[Any]] = Field(description="Payloads, as the device sends them.")
+    messages: list[dict[str, Any] | list[Any] | str] = Field(
+        description="Payloads, as the device sends them."
+    )
     until: str | None = Field(None, description="The time at which silence is judged, ISO 8601.")
 
 
