@@ -35,14 +35,14 @@ sample_rows_max = 20_000
 class Layout:
     """How the files of a table are written. Rows come sorted by `ordered`, whose bounds the log keeps.
 
-    `schema` is without `partition`, a date in the path. `number` names a float64 column whose
-    encoding follows its values.
+    `schema` is without `partition`, a date in the path. `encodings` are of columns that never take a
+    dictionary, `plain_encodings` of those that take one where their values repeat.
     """
 
     schema: pa.Schema
     ordered: tuple[str, ...]
     encodings: Mapping[str, str]
-    number: str
+    plain_encodings: Mapping[str, str]
     partition: str | None = None
 
     @property
@@ -253,11 +253,15 @@ class FileWriter:
 
     def _opened(self, first: pa.Table) -> pq.ParquetWriter:
         """Values that repeat, as those of an instrument with few digits do, are smallest in a
-        dictionary (1.7 bytes each, measured with two decimals); others with their bytes apart (6.3)."""
-        number = self.layout.number
-        sample = first[number].slice(0, sample_rows_max)
-        repeats = pc.count_distinct(sample).as_py() * 2 <= len(sample)
-        encodings = {**self.layout.encodings, **({} if repeats else {number: "BYTE_STREAM_SPLIT"})}
+        dictionary (1.7 bytes each, measured with two decimals); others with their bytes apart (6.3).
+        A dictionary of series is as small as their differences, and finding one decodes less."""
+        sample = first.slice(0, sample_rows_max)
+        plain = {
+            name: encoding
+            for name, encoding in self.layout.plain_encodings.items()
+            if pc.count_distinct(sample[name]).as_py() * 2 > len(sample)
+        }
+        encodings = {**self.layout.encodings, **plain}
         return pq.ParquetWriter(
             self.stream,
             self.layout.schema,

@@ -84,7 +84,8 @@ class GroupAnswer:
 class Sources:
     """Where readings of [`first_us`, `until_us`) are: hot ones in hand, and the lake's files.
 
-    What is hot may be in the lake as well, in the files of `doubtful`; a reading counts once.
+    `files` have no reading outside, and none that is hot: their times need not be looked at. In
+    `doubtful` there may be some of both; a reading counts once.
     """
 
     hot: pa.Table

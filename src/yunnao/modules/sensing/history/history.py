@@ -245,10 +245,11 @@ class History:
             keep &= np.any([snapshot.overlapping("series", each, each) for each in series], axis=0)
         else:
             keep &= snapshot.overlapping("series", series[0], series[-1])
-        doubtful = np.zeros_like(keep)
+        minima, maxima = snapshot.bounds["time"]
+        doubtful = keep & ((minima < first_us) | (maxima >= until_us))
         if found.num_rows:
             bounds = pc.min_max(found["time"].cast(pa.int64())).as_py()
-            doubtful = keep & snapshot.overlapping("time", bounds["min"], bounds["max"])
+            doubtful |= keep & snapshot.overlapping("time", bounds["min"], bounds["max"])
         files, unsure = (
             [snapshot.uris[i] for i in np.flatnonzero(mask).tolist()] for mask in (keep & ~doubtful, doubtful)
         )

@@ -18,9 +18,10 @@ READING = pa.schema(
         ("value_text", pa.string()),
     ]
 )
-_ENCODINGS = {"series": "DELTA_BINARY_PACKED", "time": "DELTA_BINARY_PACKED"}
-READINGS_LAYOUT = Layout(READING, ("series", "time"), _ENCODINGS, "value", PARTITION)
-LATEST_LAYOUT = Layout(READING, ("series", "time"), _ENCODINGS, "value")
+_ENCODINGS = {"time": "DELTA_BINARY_PACKED"}
+_PLAIN_ENCODINGS = {"series": "DELTA_BINARY_PACKED", "value": "BYTE_STREAM_SPLIT"}
+READINGS_LAYOUT = Layout(READING, ("series", "time"), _ENCODINGS, _PLAIN_ENCODINGS, PARTITION)
+LATEST_LAYOUT = Layout(READING, ("series", "time"), _ENCODINGS, _PLAIN_ENCODINGS)
 
 
 @dataclass(frozen=True)
