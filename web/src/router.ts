@@ -27,6 +27,7 @@ const routes: RouteRecordRaw[] = [
   { path: '/cases', component: () => import('./pages/CasesPage.vue'), meta: { layout: 'office', roles: watchers, title: 'cases.title' } },
   { path: '/cases/:id', component: () => import('./pages/CasesPage.vue'), props: true, meta: { layout: 'office', roles: watchers, title: 'cases.title' } },
   { path: '/net', component: () => import('./pages/net/NetOverviewPage.vue'), meta: { layout: 'office', roles: [...observers, 'administrator'], title: 'net.title' } },
+  { path: '/net/map', component: () => import('./pages/net/NetMapPage.vue'), meta: { layout: 'office', roles: observers, title: 'net.mapTitle' } },
   { path: '/alarms', component: () => import('./pages/AlarmsPage.vue'), meta: { layout: 'office', roles: observers, title: 'alarms.title' } },
   { path: '/alarms/:id', component: () => import('./pages/AlarmsPage.vue'), props: true, meta: { layout: 'office', roles: observers, title: 'alarms.title' } },
   { path: '/devices', component: () => import('./pages/DevicesPage.vue'), meta: { layout: 'office', roles: observers, title: 'devices.title' } },

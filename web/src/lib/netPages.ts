@@ -12,6 +12,7 @@ export interface NetPage {
 
 export const netPages: readonly NetPage[] = [
   { to: '/net', label: 'nav.netOverview', roles: [...observers, 'administrator'], exact: true },
+  { to: '/net/map', label: 'nav.netMap', roles: observers },
   { to: '/devices', label: 'nav.devices', roles: observers },
   { to: '/alarms', label: 'nav.alarms', roles: observers },
 ]
