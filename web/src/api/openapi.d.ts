@@ -414,6 +414,100 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/commands": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Order Many
+         * @description Orders a command of several devices of one product: of all of them or of none.
+         */
+        post: operations["order_many_api_v1_commands_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/commands/waiting": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Waiting Commands
+         * @description Critical commands that wait for a second person's consent.
+         */
+        get: operations["list_waiting_commands_api_v1_commands_waiting_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/commands/{command}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get Command */
+        get: operations["get_command_api_v1_commands__command__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/commands/{command}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Approve
+         * @description A second person's consent to a critical command.
+         */
+        post: operations["approve_api_v1_commands__command__approve_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/commands/{command}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Cancel */
+        post: operations["cancel_api_v1_commands__command__cancel_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/credentials": {
         parameters: {
             query?: never;
@@ -509,7 +603,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List Devices */
+        /**
+         * List Devices
+         * @description `q` is part of the id or name; `owner` a department; district or owner `none`: devices of none.
+         *     State `never`: of the silent, those that were never heard. Retired ones only with their standing.
+         */
         get: operations["list_devices_api_v1_devices_get"];
         put?: never;
         /**
@@ -535,6 +633,56 @@ export interface paths {
         get: operations["get_device_api_v1_devices__device__get"];
         put?: never;
         post?: never;
+        /**
+         * Retire Device
+         * @description Takes a device out of service: it is refused and its credentials end; its history stays.
+         */
+        delete: operations["retire_device_api_v1_devices__device__delete"];
+        options?: never;
+        head?: never;
+        /**
+         * Change Device
+         * @description Changes what the body names. An owner or gateway of null is taken away.
+         */
+        patch: operations["change_device_api_v1_devices__device__patch"];
+        trace?: never;
+    };
+    "/api/v1/devices/{device}/certificates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Register Certificate
+         * @description Lets a certificate stand for a device. It is listed with its credentials, and revoked as they are.
+         *     A certificate of the city's authority that names the device is known by itself.
+         */
+        post: operations["register_certificate_api_v1_devices__device__certificates_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device}/commands": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List Commands */
+        get: operations["list_commands_api_v1_devices__device__commands_get"];
+        put?: never;
+        /**
+         * Order
+         * @description Orders a command; it is sent until the device answers or it expires.
+         */
+        post: operations["order_api_v1_devices__device__commands_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -598,6 +746,27 @@ export interface paths {
          */
         get: operations["get_readings_api_v1_devices__device__readings_get"];
         put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device}/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get State
+         * @description What a device should be like and what it says that it is like.
+         */
+        get: operations["get_state_api_v1_devices__device__state_get"];
+        /** Set Desired */
+        put: operations["set_desired_api_v1_devices__device__state_put"];
         post?: never;
         delete?: never;
         options?: never;
@@ -766,6 +935,8 @@ export interface paths {
         /**
          * Get Groups
          * @description A metric of all devices of a product by district, street or entity_type of what they watch.
+         *
+         *     Series that you may not read are left out; `X-Yunnao-Hidden` tells how many.
          */
         get: operations["get_groups_api_v1_history_groups_get"];
         put?: never;
@@ -830,6 +1001,44 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/limits/departments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List Limits */
+        get: operations["list_limits_api_v1_limits_departments_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/limits/departments/{department}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set Limit
+         * @description What all devices that the department owns may send together, messages a minute.
+         */
+        put: operations["set_limit_api_v1_limits_departments__department__put"];
+        post?: never;
+        /** Delete Limit */
+        delete: operations["delete_limit_api_v1_limits_departments__department__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/live/box": {
         parameters: {
             query?: never;
@@ -856,7 +1065,7 @@ export interface paths {
         };
         /**
          * Get Cells
-         * @description The newest values of a metric by H3 cell, for a map at any zoom.
+         * @description Devices, and with a metric its newest values, by H3 cell: for a map at any zoom.
          */
         get: operations["get_cells_api_v1_live_cells_get"];
         put?: never;
@@ -1005,6 +1214,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/net/trend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Trend
+         * @description Readings taken and refused a second, and devices online, over the last hours.
+         */
+        get: operations["get_trend_api_v1_net_trend_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/overview": {
         parameters: {
             query?: never;
@@ -1067,6 +1296,86 @@ export interface paths {
         get: operations["list_products_api_v1_products_get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/quarantine": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Quarantine
+         * @description Unknown devices and those that misbehave, newest first, with totals of all.
+         */
+        get: operations["list_quarantine_api_v1_quarantine_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/quarantine/block": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Block
+         * @description Drops what these devices send, revokes their credentials and cuts them off.
+         */
+        post: operations["block_api_v1_quarantine_block_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/quarantine/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Release
+         * @description Believes these devices again.
+         */
+        post: operations["release_api_v1_quarantine_release_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/quarantine/{entry}/register": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Register
+         * @description Registers the unknown device of an entry. What it sent before waits in the dead letters.
+         */
+        post: operations["register_api_v1_quarantine__entry__register_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2038,6 +2347,25 @@ export interface components {
             /** File */
             file: string;
         };
+        /** BulkOrderIn */
+        BulkOrderIn: {
+            /** Command */
+            command: string;
+            /** Devices */
+            devices: string[];
+            /**
+             * Expires S
+             * @description Shorter than the command's own.
+             */
+            expires_s?: number | null;
+            /**
+             * Parameters
+             * @default {}
+             */
+            parameters?: {
+                [key: string]: unknown;
+            };
+        };
         /** CaseAction */
         CaseAction: {
             /** Action */
@@ -2443,6 +2771,11 @@ export interface components {
         };
         /** CategoryNode */
         CategoryNode: {
+            /**
+             * Alarm Case Type
+             * @description The type of the case that an alarm of it opens.
+             */
+            alarm_case_type: string | null;
             /** Code */
             code: string;
             name: components["schemas"]["Text"];
@@ -2471,7 +2804,8 @@ export interface components {
         };
         /**
          * CellsOut
-         * @description Cells by column: place i of every list is one cell. `cell`: its H3 index in hexadecimal.
+         * @description Cells by column: place i of every list is one cell. `cell`: its H3 index in hexadecimal; `n`: how
+         *     many devices have a value, of which are mean, minimum and maximum; `devices`: with one or without.
          */
         CellsOut: {
             /** Boundary */
@@ -2489,6 +2823,13 @@ export interface components {
                 number,
                 number
             ][] | null;
+            /** Devices */
+            devices: number[];
+            /**
+             * Hidden
+             * @description Devices whose values you may not read; they are not in n.
+             */
+            hidden: number;
             /**
              * Lanes Missing
              * @description Parts of the intake whose owner did not answer: of their devices older values show.
@@ -2499,7 +2840,7 @@ export interface components {
             /** Mean */
             mean: (number | null)[];
             /** Metric */
-            metric: string;
+            metric: string | null;
             /** Minimum */
             minimum: (number | null)[];
             /** N */
@@ -2514,6 +2855,22 @@ export interface components {
              */
             time: string;
             unit_label: components["schemas"]["Text"] | null;
+        };
+        /**
+         * CertificateIn
+         * @description A certificate that is to stand for a device, in PEM; of a chain the first.
+         */
+        CertificateIn: {
+            /** Pem */
+            pem: string;
+        };
+        /** CertificateOut */
+        CertificateOut: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
         };
         /**
          * ChangeOut
@@ -2605,6 +2962,110 @@ export interface components {
              * @enum {string}
              */
             token: "good" | "notice" | "warning" | "danger" | "neutral";
+        };
+        /**
+         * Command
+         * @description A command. A device carries out each id once, however often it comes.
+         */
+        Command: {
+            /**
+             * Expires S
+             * @description Not carried out by then, it is over.
+             * @default 600
+             */
+            expires_s?: number;
+            /**
+             * Grade
+             * @default operational
+             * @enum {string}
+             */
+            grade?: "routine" | "operational" | "critical";
+            label: components["schemas"]["Text"];
+            /**
+             * Parameters
+             * @default {}
+             */
+            parameters?: {
+                [key: string]: components["schemas"]["Parameter"];
+            };
+            /**
+             * Retries
+             * @description How often it is sent again at most; none: until it expires.
+             */
+            retries?: number | null;
+            /**
+             * Sets
+             * @description Desired state by name: the parameter whose value it takes, or =text, =true, =false.
+             * @default {}
+             */
+            sets?: {
+                [key: string]: string;
+            };
+            /**
+             * Timeout S
+             * @description Without an answer it is sent again after this.
+             * @default 30
+             */
+            timeout_s?: number;
+        };
+        /** CommandOut */
+        CommandOut: {
+            /** Accepted At */
+            accepted_at: string | null;
+            /** Approved By */
+            approved_by: string | null;
+            approved_name: components["schemas"]["Text"] | null;
+            /** Command */
+            command: string;
+            command_label: components["schemas"]["Text"] | null;
+            /** Device */
+            device: string;
+            device_name: components["schemas"]["Text"];
+            /** Ended At */
+            ended_at: string | null;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /**
+             * Grade
+             * @enum {string}
+             */
+            grade: "routine" | "operational" | "critical";
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Parameters */
+            parameters: {
+                [key: string]: unknown;
+            };
+            /**
+             * Requested At
+             * Format: date-time
+             */
+            requested_at: string;
+            /** Requested By */
+            requested_by: string | null;
+            requested_name: components["schemas"]["Text"] | null;
+            /** Result */
+            result: unknown;
+            /** Sends */
+            sends: number;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "awaiting_approval" | "requested" | "sent" | "accepted" | "done" | "failed" | "timed_out" | "expired" | "cancelled";
+        };
+        /** CommandsOut */
+        CommandsOut: {
+            /** Items */
+            items: components["schemas"]["CommandOut"][];
+            /** Next */
+            next?: string | null;
         };
         /** CommentIn */
         CommentIn: {
@@ -2734,11 +3195,51 @@ export interface components {
             /** Parent */
             parent: string | null;
         };
+        /** DesiredIn */
+        DesiredIn: {
+            /** Desired */
+            desired: {
+                [key: string]: unknown;
+            };
+            /**
+             * Version
+             * @description The version that was read; none: whichever it is.
+             */
+            version?: number | null;
+        };
+        /**
+         * DeviceChange
+         * @description What is left out stays.
+         */
+        DeviceChange: {
+            /** Attributes */
+            attributes?: {
+                [key: string]: number | string | boolean;
+            } | null;
+            /** Entity */
+            entity?: string | null;
+            /** Gateway */
+            gateway?: string | null;
+            /** Lat */
+            lat?: number | null;
+            /** Lon */
+            lon?: number | null;
+            name?: components["schemas"]["Text"] | null;
+            /** Owner */
+            owner?: string | null;
+        };
         /** DeviceOut */
         DeviceOut: {
             /** Device */
             device: string;
+            /** District */
+            district: string | null;
             entity: components["schemas"]["NamedOut"];
+            /**
+             * Hidden
+             * @description Metrics whose values you may not read; they are left out.
+             */
+            hidden: string[];
             /** Id */
             id: string;
             /** Identifier */
@@ -2753,11 +3254,21 @@ export interface components {
             };
             /** Lon */
             lon: number | null;
+            name: components["schemas"]["Text"];
+            /** Owner */
+            owner: string | null;
             /** Product */
             product: string;
             product_label: components["schemas"]["Text"];
+            /**
+             * Standing
+             * @enum {string}
+             */
+            standing: "active" | "quarantined" | "blocked" | "retired";
             /** State */
             state: string;
+            /** Synthetic */
+            synthetic: boolean;
         };
         /** DeviceReviewOut */
         DeviceReviewOut: {
@@ -2767,6 +3278,12 @@ export interface components {
             device: string;
             /** Entity */
             entity: string;
+            /**
+             * Hidden
+             * @description Values are left out, since you may not read them.
+             * @default false
+             */
+            hidden?: boolean;
             name: components["schemas"]["Text"];
             /** Opened */
             opened: number;
@@ -2780,7 +3297,7 @@ export interface components {
             /** Next */
             next: string | null;
             /** Total */
-            total: number;
+            total: number | null;
         };
         /** DispatchAlternative */
         DispatchAlternative: {
@@ -2916,6 +3433,11 @@ export interface components {
             };
             /** District */
             district: string | null;
+            /**
+             * Hidden
+             * @description Attributes whose values you may not read; they are left out.
+             */
+            hidden: string[];
             /** Id */
             id: string;
             /** Lat */
@@ -2940,6 +3462,11 @@ export interface components {
             next: string | null;
             /** Total */
             total: number;
+        };
+        /** EntriesIn */
+        EntriesIn: {
+            /** Ids */
+            ids: string[];
         };
         /** EntryOut */
         EntryOut: {
@@ -3268,6 +3795,28 @@ export interface components {
             /** Next */
             next: string | null;
         };
+        /** LimitIn */
+        LimitIn: {
+            /** Messages Per Minute Max */
+            messages_per_minute_max: number;
+        };
+        /** LimitOut */
+        LimitOut: {
+            /** Department */
+            department: string;
+            /** Messages Per Minute Max */
+            messages_per_minute_max: number;
+            /**
+             * Set At
+             * Format: date-time
+             */
+            set_at: string;
+        };
+        /** LimitsOut */
+        LimitsOut: {
+            /** Items */
+            items: components["schemas"]["LimitOut"][];
+        };
         /** LiveDeviceOut */
         LiveDeviceOut: {
             /** Device */
@@ -3296,6 +3845,11 @@ export interface components {
         };
         /** LiveDevicesOut */
         LiveDevicesOut: {
+            /**
+             * Hidden
+             * @description Devices some of whose values you may not read; they are left out.
+             */
+            hidden: number;
             /** Items */
             items: components["schemas"]["LiveDeviceOut"][];
             /**
@@ -3387,6 +3941,8 @@ export interface components {
             /** Demo */
             demo: boolean;
             name: components["schemas"]["Text"];
+            /** Scenes */
+            scenes: components["schemas"]["SceneName"][];
             /**
              * Synthetic
              * @description True where the data is made up, which screens must say.
@@ -3398,9 +3954,18 @@ export interface components {
         /** MetricOut */
         MetricOut: {
             label: components["schemas"]["Text"];
+            /** Maximum */
+            maximum: number | null;
+            /** Minimum */
+            minimum: number | null;
             /** Unit */
             unit: string | null;
             unit_label: components["schemas"]["Text"] | null;
+            /**
+             * Value Type
+             * @enum {string}
+             */
+            value_type: "number" | "integer" | "boolean" | "string";
         };
         /** NamedOut */
         NamedOut: {
@@ -3549,15 +4114,50 @@ export interface components {
              * @description Parts of the intake whose owner did not answer: of their devices older values show.
              */
             lanes_missing: number[];
+            /**
+             * Never
+             * @description Of the silent, those that were never heard.
+             */
+            never: number;
             /** Online */
             online: number;
+            /**
+             * Quarantined
+             * @description Senders that are held until somebody decides.
+             */
+            quarantined: number;
             /** Silent */
             silent: number;
+            /**
+             * Strangers
+             * @description Of the quarantined, those that are not registered.
+             */
+            strangers: number;
             /**
              * Time
              * Format: date-time
              */
             time: string;
+        };
+        /**
+         * NetTrendOut
+         * @description Steps by column, oldest first, the last one complete. Null: nothing is known of that step.
+         */
+        NetTrendOut: {
+            /** Devices */
+            devices: (number | null)[];
+            /** Never */
+            never: (number | null)[];
+            /** Online */
+            online: (number | null)[];
+            /** Readings Per S */
+            readings_per_s: (number | null)[];
+            /** Refused Per S */
+            refused_per_s: (number | null)[];
+            /** Step S */
+            step_s: number;
+            /** Time */
+            time: string[];
         };
         /** NewToken */
         NewToken: {
@@ -3568,6 +4168,23 @@ export interface components {
             expires_in_days?: number;
             /** Name */
             name: string;
+        };
+        /** OrderIn */
+        OrderIn: {
+            /** Command */
+            command: string;
+            /**
+             * Expires S
+             * @description Shorter than the command's own.
+             */
+            expires_s?: number | null;
+            /**
+             * Parameters
+             * @default {}
+             */
+            parameters?: {
+                [key: string]: unknown;
+            };
         };
         /** Overview */
         Overview: {
@@ -3592,6 +4209,40 @@ export interface components {
             items: components["schemas"]["CaseItem"][];
             /** Next */
             next: null;
+        };
+        /**
+         * Parameter
+         * @description One value that a command takes.
+         */
+        Parameter: {
+            /**
+             * Choices
+             * @description Of a string: the values allowed.
+             */
+            choices?: string[] | null;
+            label: components["schemas"]["Text"];
+            /** Maximum */
+            maximum?: number | null;
+            /** Minimum */
+            minimum?: number | null;
+            /**
+             * Required
+             * @default true
+             */
+            required?: boolean;
+            /**
+             * Unit
+             * @description UN/CEFACT Common Code.
+             */
+            unit?: string | null;
+            /** @description The unit as people write it. */
+            unit_label?: components["schemas"]["Text"] | null;
+            /**
+             * Value Type
+             * @default number
+             * @enum {string}
+             */
+            value_type?: "number" | "integer" | "boolean" | "string";
         };
         /** ParcelOut */
         ParcelOut: {
@@ -3625,6 +4276,11 @@ export interface components {
             /** Devices */
             devices: number;
             label: components["schemas"]["Text"] | null;
+            /**
+             * Never
+             * @description Of the silent, those that were never heard.
+             */
+            never: number;
             /** Online */
             online: number;
             /** Silent */
@@ -3725,6 +4381,17 @@ export interface components {
         };
         /** ProductOut */
         ProductOut: {
+            /** Commands */
+            commands: {
+                [key: string]: components["schemas"]["Command"];
+            };
+            /**
+             * Grade
+             * @description Of the readings (GB/T 43697-2024): general, important, core.
+             */
+            grade: string;
+            /** Interval S */
+            interval_s: number;
             label: components["schemas"]["Text"];
             /** Metrics */
             metrics: {
@@ -3739,6 +4406,66 @@ export interface components {
         ProductsOut: {
             /** Items */
             items: components["schemas"]["ProductOut"][];
+        };
+        /**
+         * QuarantineEntryOut
+         * @description A sender that is not believed. `sample`: the beginning of its last message; `standing` and
+         *     `name` where it is registered.
+         */
+        QuarantineEntryOut: {
+            /** Codes */
+            codes: {
+                [key: string]: number;
+            };
+            /** Decided At */
+            decided_at: string | null;
+            /** Device */
+            device: string;
+            /**
+             * First Seen
+             * Format: date-time
+             */
+            first_seen: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Last Seen
+             * Format: date-time
+             */
+            last_seen: string;
+            /** Messages */
+            messages: number;
+            name: components["schemas"]["Text"] | null;
+            /** Owner */
+            owner: string | null;
+            /** Product */
+            product: string;
+            /**
+             * Reason
+             * @enum {string}
+             */
+            reason: "unknown" | "other_product" | "refusals" | "over_rate" | "value_storm";
+            /** Sample */
+            sample: string;
+            /** Standing */
+            standing: string | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "held" | "registered" | "released" | "blocked";
+        };
+        /** QuarantineOut */
+        QuarantineOut: {
+            /** Items */
+            items: components["schemas"]["QuarantineEntryOut"][];
+            /** Next */
+            next: string | null;
+            /** Totals */
+            totals: components["schemas"]["TotalOut"][];
         };
         /**
          * RaisedCase
@@ -4337,6 +5064,12 @@ export interface components {
              */
             window_s?: number;
         };
+        /** SceneName */
+        SceneName: {
+            label: components["schemas"]["Text"];
+            /** Scene */
+            scene: string;
+        };
         /**
          * Schedule
          * @description When a rule is in force, in the city's zone. Outside of it nothing breaks the rule.
@@ -4440,7 +5173,10 @@ export interface components {
              */
             until: string;
         };
-        /** ShareOut */
+        /**
+         * ShareOut
+         * @description `names`: of the first devices.
+         */
         ShareOut: {
             /** Area */
             area: string | null;
@@ -4467,10 +5203,13 @@ export interface components {
             id: string;
             /** Metrics */
             metrics: string[] | null;
+            /** Names */
+            names: components["schemas"]["Text"][];
             /** Owner */
             owner: string | null;
             /** Product */
             product: string | null;
+            product_label: components["schemas"]["Text"] | null;
             /** Purpose */
             purpose: string;
             /** Reason */
@@ -4548,6 +5287,51 @@ export interface components {
              * @enum {string}
              */
             severity?: "minor" | "moderate" | "severe" | "extreme";
+        };
+        /**
+         * StateOut
+         * @description `difference`: what is desired and not reported so.
+         */
+        StateOut: {
+            /** Desired */
+            desired: {
+                [key: string]: unknown;
+            };
+            /** Desired At */
+            desired_at: string | null;
+            /** Desired Version */
+            desired_version: number;
+            /** Difference */
+            difference: {
+                [key: string]: unknown;
+            };
+            /** Reported */
+            reported: {
+                [key: string]: unknown;
+            };
+            /** Reported At */
+            reported_at: string | null;
+            /** Reported Version */
+            reported_version: number;
+        };
+        /**
+         * StrangerIn
+         * @description An unknown device as it is to be registered; `product` only where its topic names another.
+         */
+        StrangerIn: {
+            /** Entity */
+            entity?: string | null;
+            /** Gateway */
+            gateway?: string | null;
+            /** Lat */
+            lat?: number | null;
+            /** Lon */
+            lon?: number | null;
+            name?: components["schemas"]["Text"] | null;
+            /** Owner */
+            owner?: string | null;
+            /** Product */
+            product?: string | null;
         };
         /**
          * StuckRule
@@ -4996,6 +5780,21 @@ export interface components {
             /** Name */
             name: string;
         };
+        /** TotalOut */
+        TotalOut: {
+            /** N */
+            n: number;
+            /**
+             * Reason
+             * @enum {string}
+             */
+            reason: "unknown" | "other_product" | "refusals" | "over_rate" | "value_storm";
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "held" | "registered" | "released" | "blocked";
+        };
         /**
          * TrackedReport
          * @description What the holder of a tracking code sees.
@@ -5256,7 +6055,7 @@ export interface operations {
     list_alarms_api_v1_alarms_get: {
         parameters: {
             query?: {
-                state?: ("open" | "acknowledged" | "suppressed" | "cleared") | null;
+                state?: ("open" | "acknowledged" | "suppressed" | "cleared" | "standing") | null;
                 severity?: ("minor" | "moderate" | "severe" | "extreme") | null;
                 scene?: string | null;
                 rule?: string | null;
@@ -6591,6 +7390,301 @@ export interface operations {
             };
         };
     };
+    order_many_api_v1_commands_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkOrderIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandsOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_waiting_commands_api_v1_commands_waiting_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandsOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_command_api_v1_commands__command__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                command: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    approve_api_v1_commands__command__approve_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                command: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancel_api_v1_commands__command__cancel_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                command: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     issue_credentials_api_v1_credentials_post: {
         parameters: {
             query?: {
@@ -6887,7 +7981,10 @@ export interface operations {
         parameters: {
             query?: {
                 product?: string | null;
-                state?: ("online" | "silent") | null;
+                state?: ("online" | "silent") | "never" | null;
+                district?: string | null;
+                owner?: string | null;
+                standing?: ("active" | "quarantined" | "blocked" | "retired") | null;
                 q?: string | null;
                 limit?: number;
                 cursor?: string | null;
@@ -7069,6 +8166,309 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DeviceOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retire_device_api_v1_devices__device__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                device: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_device_api_v1_devices__device__patch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                device: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeviceChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    register_certificate_api_v1_devices__device__certificates_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                device: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CertificateIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CertificateOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_commands_api_v1_devices__device__commands_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                device: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandsOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    order_api_v1_devices__device__commands_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                device: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrderIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandOut"];
                 };
             };
             /** @description Nobody is signed in */
@@ -7309,6 +8709,126 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReadingsOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_state_api_v1_devices__device__state_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                device: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StateOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_desired_api_v1_devices__device__state_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                device: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DesiredIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StateOut"];
                 };
             };
             /** @description Nobody is signed in */
@@ -8087,6 +9607,178 @@ export interface operations {
             };
         };
     };
+    list_limits_api_v1_limits_departments_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LimitsOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_limit_api_v1_limits_departments__department__put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                department: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LimitIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_limit_api_v1_limits_departments__department__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                department: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_box_api_v1_live_box_get: {
         parameters: {
             query: {
@@ -8151,8 +9843,8 @@ export interface operations {
     get_cells_api_v1_live_cells_get: {
         parameters: {
             query: {
-                metric: string;
                 resolution: number;
+                metric?: string | null;
                 product?: string | null;
                 /** @description West, south, east, north; WGS 84. */
                 bbox?: string | null;
@@ -8687,6 +10379,64 @@ export interface operations {
             };
         };
     };
+    get_trend_api_v1_net_trend_get: {
+        parameters: {
+            query?: {
+                hours?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NetTrendOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     overview_api_v1_overview_get: {
         parameters: {
             query?: never;
@@ -8882,6 +10632,245 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ProductsOut"];
                 };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_quarantine_api_v1_quarantine_get: {
+        parameters: {
+            query?: {
+                state?: ("held" | "registered" | "released" | "blocked") | null;
+                reason?: ("unknown" | "other_product" | "refusals" | "over_rate" | "value_storm") | null;
+                product?: string | null;
+                q?: string | null;
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuarantineOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    block_api_v1_quarantine_block_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EntriesIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    release_api_v1_quarantine_release_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EntriesIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    register_api_v1_quarantine__entry__register_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                entry: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StrangerIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Nobody is signed in */
             401: {

@@ -32,7 +32,7 @@ class RuleEvent:
 def dry_run(
     pack: ScenePack,
     device: DemoDevice,
-    messages: Sequence[dict[str, Any] | list[Any]],
+    messages: Sequence[Any],
     until: datetime | None,
 ) -> list[RuleEvent]:
     """Openings and clearings in order of time, then of the rules in the pack.
