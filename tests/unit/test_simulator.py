@@ -88,3 +88,16 @@ def test_a_silent_device_is_heard_again_after_its_silence(scenes: list[ScenePack
     assert 0 < len(before) < len(fleet)
     assert before.isdisjoint(after)
     assert before | after == set(at)
+
+
+def test_a_gateway_and_its_devices_speak_at_the_same_time(scenes: list[ScenePack]) -> None:
+    chance = np.random.default_rng(1)
+    found = [f for f in made(scenes, read_profile("city")) if (f.gateway >= 0).any()]
+    assert found
+    for fleet in found:
+        for tick in range(int(3 * fleet.interval_s)):
+            at = fleet.due(float(tick), chance)
+            behind = at[fleet.gateway[at] >= 0]
+            gateways, said = np.unique(fleet.gateway[behind], return_counts=True)
+            assert (said == np.bincount(fleet.gateway[fleet.gateway >= 0])[gateways]).all()
+        assert not (fleet.gateway[fleet.gateway[fleet.gateway >= 0]] >= 0).any()

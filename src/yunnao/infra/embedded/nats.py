@@ -54,7 +54,6 @@ start_limit_s = 120.0
 stop_limit_s = 30.0
 health_limit_s = 2.0
 mqtt_connect_limit_s = 15.0
-stream_limit_s = 15.0
 starts_max = 5
 default_mqtt_port = 1883
 

@@ -7,6 +7,7 @@ from math import cos, pi, radians
 import numpy as np
 from numpy.typing import NDArray
 
+from yunnao.kernel.packs.decoders import JsonDecoder
 from yunnao.kernel.packs.scene import DemoDevice, Product, Rhythm, ScenePack
 from yunnao.kernel.text import Text
 from yunnao.modules.sensing.contracts import DeviceDraft
@@ -77,6 +78,8 @@ class Fleet:
     stuck: NDArray[np.bool_]
     silent: NDArray[np.bool_]
     skew_s: Floats
+    gateway: Ints
+    """The row of the device that speaks for this one, -1 where it speaks for itself."""
     noise: dict[str, Floats] = field(default_factory=dict)
     frozen: dict[str, Floats] = field(default_factory=dict)
 
@@ -89,9 +92,8 @@ class Fleet:
     def drafts(self) -> Iterator[DeviceDraft]:
         """The devices as they are registered."""
         label = self.product.label
-        for row, (which, lon, lat) in enumerate(
-            zip(self.which.tolist(), self.lon.tolist(), self.lat.tolist(), strict=True)
-        ):
+        columns = (self.which.tolist(), self.lon.tolist(), self.lat.tolist(), self.gateway.tolist())
+        for row, (which, lon, lat, gateway) in enumerate(zip(*columns, strict=True)):
             yield DeviceDraft(
                 id=self.id(row),
                 product=self.name,
@@ -101,12 +103,15 @@ class Fleet:
                 lat=lat,
                 attributes=dict(self.templates[which].attributes),
                 synthetic=True,
+                gateway=None if gateway < 0 else self.id(gateway),
             )
 
     def due(self, elapsed_s: float, chance: np.random.Generator) -> Ints:
         """The devices that speak now; their next turn is noted. After a pause nobody catches up."""
         found = np.flatnonzero(self.next_s <= elapsed_s)
-        self.next_s[found] = elapsed_s + self.interval_s * chance.uniform(0.98, 1.02, len(found))
+        own = self.interval_s * chance.uniform(0.98, 1.02, len(found))
+        # What a gateway speaks for stays in step, so that its devices come in one message.
+        self.next_s[found] = elapsed_s + np.where(self.gateway[found] < 0, own, self.interval_s)
         return found
 
     def hush(self, at: Ints, elapsed_s: float, silent_s: float) -> Ints:
@@ -172,6 +177,9 @@ def _fleet(
     metrics = [metric for metric in templates[0].rhythm if all(metric in t.rhythm for t in templates)]
     faults = profile.faults
     skewed = chance.random(count) < faults.skewed_share
+    next_s = chance.uniform(0, interval_s, count)
+    gateway = _gateways(product, profile, count)
+    next_s = np.where(gateway < 0, next_s, next_s[gateway])
     return Fleet(
         name=name,
         product=product,
@@ -180,12 +188,23 @@ def _fleet(
         lon=lon,
         lat=lat,
         interval_s=interval_s,
-        next_s=chance.uniform(0, interval_s, count),
+        next_s=next_s,
         curves={m: Curve.of([t.rhythm[m] for t in templates], templates, which) for m in metrics},
         stuck=chance.random(count) < faults.stuck_share,
         silent=chance.random(count) < faults.silent_share,
         skew_s=np.where(skewed, chance.uniform(-faults.skew_s, faults.skew_s, count), 0.0),
+        gateway=gateway,
     )
+
+
+def _gateways(product: Product, profile: Profile, count: int) -> Ints:
+    """The first rows are gateways, each of the same number of devices that follow."""
+    found = np.full(count, -1, np.int64)
+    size = profile.gateway_devices
+    gateways = int(count * profile.gateway_share) // (size + 1)
+    if isinstance(product.decoder, JsonDecoder) and product.decoder.device is not None and gateways:
+        found[gateways : gateways * (size + 1)] = np.repeat(np.arange(gateways), size)
+    return found
 
 
 def _placed(

@@ -31,6 +31,10 @@ class Profile(Model):
     description: Text
     spread_m: float = Field(gt=0, description="Standard deviation of the distance to a demo device's place.")
     interval_s_max: float = Field(gt=0, description="Devices that report more seldom report so often.")
+    gateway_share: float = Field(
+        0, ge=0, le=1, description="Devices behind a gateway, of products whose messages may name devices."
+    )
+    gateway_devices: int = Field(100, ge=2, le=1_000, description="How many devices a gateway speaks for.")
     faults: Faults
 
 

@@ -3,13 +3,16 @@
 import asyncio
 import heapq
 import random
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
+from typing import Any
 
 import numpy as np
+import orjson
 import structlog
 
 from yunnao.infra.clock import SystemClock
@@ -20,6 +23,7 @@ from yunnao.kernel.errors import Unavailable
 from yunnao.kernel.packs.scene import ScenePack
 from yunnao.modules.sensing.domain.encoding import encode
 from yunnao.modules.sensing.domain.payloads import payload_of
+from yunnao.modules.sensing.domain.pointers import place
 from yunnao.modules.sensing.simulate import flooding, rain_at, storm_at
 from yunnao.modules.sensing.simulator.fleet import Fleet, Ints
 from yunnao.modules.sensing.simulator.profile import Profile
@@ -104,17 +108,25 @@ class Publisher:
                 self._say(gateway, fleet, at, now=now, rain=rain, elapsed_s=elapsed_s)
 
     def _say(
-        self, gateway: Gateway, fleet: Fleet, at: Ints, *, now: datetime, rain: np.ndarray, elapsed_s: float
+        self, link: Gateway, fleet: Fleet, at: Ints, *, now: datetime, rain: np.ndarray, elapsed_s: float
     ) -> None:
         values = fleet.values(at, now.hour + now.minute / 60, rain, self._chance)
         whole = {m for m in values if fleet.product.metrics[m].value_type == "integer"}
         spike = self._chance.random(len(at)) < self._faults.spike_share
         columns = {m: np.where(spike, v * self._faults.spike_factor, v).tolist() for m, v in values.items()}
-        for i, row in enumerate(at.tolist()):
+        spoken: dict[int, list[Any]] = defaultdict(list)
+        for i, (row, gateway) in enumerate(zip(at.tolist(), fleet.gateway[at].tolist(), strict=True)):
             said = {m: int(column[i]) if m in whole else column[i] for m, column in columns.items()}
             time = now + timedelta(seconds=float(fleet.skew_s[row]))
-            payload = payload_of(fleet.product.decoder, encode(fleet.product, said, time))
-            self._send(gateway, device_topic(fleet.name, fleet.id(row)), payload, elapsed_s)
+            document = encode(fleet.product, said, time)
+            if gateway >= 0:
+                place(document, fleet.product.decoder.device, fleet.id(row))  # type: ignore[union-attr,arg-type]
+                spoken[gateway].append(document)
+                continue
+            payload = payload_of(fleet.product.decoder, document)
+            self._send(link, device_topic(fleet.name, fleet.id(row)), payload, elapsed_s)
+        for gateway, documents in spoken.items():
+            self._send(link, device_topic(fleet.name, fleet.id(gateway)), orjson.dumps(documents), elapsed_s)
 
     def _send(self, gateway: Gateway, topic: str, payload: bytes, elapsed_s: float) -> None:
         faults, luck = self._faults, self._luck.random
