@@ -7,11 +7,13 @@ baseline is the same question by a scan over all columns. `YUNNAO_BENCH_SERIES` 
 
 import asyncio
 import multiprocessing
+import multiprocessing.connection
 import os
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
@@ -28,10 +30,11 @@ from yunnao.kernel.packs.scene import Product
 from yunnao.modules.sensing.contracts import Newest
 from yunnao.modules.sensing.copying import packed, timestamps
 from yunnao.modules.sensing.lake.tables import lake_at
-from yunnao.modules.sensing.live.domain.cells import cells_of, count
-from yunnao.modules.sensing.live.places import Columns, Index, Names
-from yunnao.modules.sensing.live.questions import Live
+from yunnao.modules.sensing.live import whole
+from yunnao.modules.sensing.live.domain.cells import cells_of
+from yunnao.modules.sensing.live.index import Columns, Index, Names, Orders
 from yunnao.modules.sensing.live.rebuild import Rebuild
+from yunnao.modules.sensing.live.shared import Head, Held, Shared
 from yunnao.modules.sensing.live.table import LiveTable
 
 SERIES = int(os.environ.get("YUNNAO_BENCH_SERIES", "10_000_000"))
@@ -47,13 +50,18 @@ WEST, SOUTH, WIDE, HIGH = 119.5, 35.6, 1.5, 1.5
 INTERVAL_US = 60_000_000
 
 
-def synthetic_index(random: np.random.Generator) -> Index:
+def synthetic_columns(random: np.random.Generator) -> Columns:
     """One series of one metric each, at places all over a city, in no order."""
     lon, lat = WEST + random.random(SERIES) * WIDE, SOUTH + random.random(SERIES) * HIGH
     lon[0] = lat[0] = np.nan  # numbers begin at 1
     zeros, own = np.zeros(SERIES, np.int32), np.arange(SERIES, dtype=np.int32)
     product = zeros.copy()
     product[0] = -1
+    return Columns(product, lon, lat, zeros, zeros, cells_of(lon, lat), own, zeros)
+
+
+def opened(folder: Path) -> Index:
+    """The index of the file that processes share."""
     label = {"zh": "合成", "en": "synthetic"}
     spec = Product.model_validate(
         {
@@ -63,8 +71,34 @@ def synthetic_index(random: np.random.Generator) -> Index:
             "decoder": {"metrics": {"level": "/level"}, "time": "/t"},
         }
     )
-    columns = Columns(product, lon, lat, zeros, zeros, cells_of(lon, lat), own, zeros)
-    return Index(1, Names(["synthetic"], [spec], ["level"], ["d"], ["o"]), columns)
+    held = Shared(folder).read()
+    assert held is not None
+    return Index(1, Names(["synthetic"], [spec], ["level"], ["d"], ["o"]), held.columns, held.orders)
+
+
+def share(folder: Path, columns: Columns) -> None:
+    head = Head("bench", 1, {"products": ["synthetic"]}, 0.0, 0.0)
+    Shared(folder).write(Held(head, columns, Orders.of(columns)))
+
+
+def open_and_ask(
+    folder: Path, box: tuple[float, float, float, float], told: multiprocessing.connection.Connection
+) -> None:
+    """Milliseconds to the first answer of another process, and the megabytes it then has of its own."""
+    private = psutil.Process().memory_full_info().uss
+    took_s, _ = seconds(lambda: box_question(opened(folder), LiveTable(folder), box))
+    more = psutil.Process().memory_full_info().uss - private
+    told.send({"other_first_box_ms": round(took_s * 1_000), "other_private_mb": round(more / 1_000_000)})
+
+
+def ask_in_another_process(folder: Path, box: tuple[float, float, float, float]) -> dict[str, int]:
+    context = multiprocessing.get_context("fork")
+    here, there = context.Pipe()
+    process = context.Process(target=open_and_ask, args=(folder, box, there), daemon=True)
+    process.start()
+    found: dict[str, int] = here.recv()
+    process.join()
+    return found
 
 
 def batch_of(random: np.random.Generator, time_us: int) -> Newest:
@@ -112,7 +146,7 @@ def box_question(index: Index, table: LiveTable, box: tuple[float, float, float,
     devices = np.sort(index.grid.box(*box))
     series, place = index.series_of(devices, 0)
     held = table.values(series)
-    online = held.seen_us > now_us() - index.patience_us.take(devices[place])
+    online = held.seen_us > now_us() - index.patience_of(devices[place])
     return len(online)
 
 
@@ -127,11 +161,8 @@ def scan_question(index: Index, table: LiveTable, box: tuple[float, float, float
 def cells_question(index: Index, table: LiveTable) -> int:
     """The newest value of every series to H3 cells, with who is online."""
     everything = table.scan()
-    online = Live.last(index, everything.seen_us) > now_us() - index.patience_us
-    series = index.series_of_metric(0)
-    cells, place = index.cells_of_metric(0, None, RESOLUTION)
-    values = everything.value.take(series)
-    return len(count(cells, place, values, online.take(index.columns.device.take(series))).cell)
+    online, _ = whole.heard(index, everything.seen_us, now_us())
+    return len(whole.cells(index, (0, None, RESOLUTION), everything.value, online)[0].cell)
 
 
 async def rebuild(folder: Path, random: np.random.Generator) -> float:
@@ -165,7 +196,11 @@ def measure(folder: Path) -> dict[str, Any]:
     random = np.random.default_rng(1)
     process = psutil.Process()
     before = process.memory_info().rss
-    index, table = synthetic_index(random), LiveTable(folder / "live")
+    columns, table = synthetic_columns(random), LiveTable(folder / "live")
+    table.times_us(np.zeros(0, np.int32))
+    share_s, share_cpu_s = seconds(partial(share, table.folder, columns))
+    del columns
+    index = opened(table.folder)
     every = np.arange(1, SERIES, dtype=np.int32)
     times = np.full(len(every), now_us())
     table.apply(0, 1, Newest(every, times, random.random(len(every)), [], times))
@@ -178,7 +213,7 @@ def measure(folder: Path) -> dict[str, Any]:
             table.apply(0, number, batch)
 
     update_s, update_cpu_s = seconds(apply_all)
-    first_cells_s, _ = seconds(lambda: cells_question(index, table))
+    first_cells_s, first_cells_cpu_s = seconds(lambda: cells_question(index, table))
     found = box_question(index, table, boxes(random)[0])
     context = multiprocessing.get_context("fork")
     ready = context.Event()
@@ -194,6 +229,7 @@ def measure(folder: Path) -> dict[str, Any]:
         writer.kill()
         writer.join()
     resident = process.memory_info().rss - before
+    other = ask_in_another_process(table.folder, asked[0])
     (value, box_cpu_ms), (baseline, _) = percentiles_ms(box_s, 0.99), percentiles_ms(scan_s, 0.99)
     cells_ms, cells_cpu_ms = percentiles_ms(cells_s, 0.99)
     return {
@@ -210,10 +246,15 @@ def measure(folder: Path) -> dict[str, Any]:
             "cells_cpu_ms": cells_cpu_ms,
             "cells": len(index.cells_of_metric(0, None, RESOLUTION)[0]),
             "cells_first_ms": round(first_cells_s * 1_000),
+            "cells_first_cpu_ms": round(first_cells_cpu_s * 1_000),
             "updates_per_s": round(updated / update_s),
             "updates_per_cpu_s": round(updated / update_cpu_s),
             "written_meanwhile_per_s": BATCH * WRITES_PER_S,
             "resident_mb": round(resident / 1_000_000),
+            "places_mb": round((table.folder / "places").stat().st_size / 1_000_000),
+            "places_order_s": round(share_s, 1),
+            "places_order_cpu_s": round(share_cpu_s, 1),
+            **other,
         },
     }
 

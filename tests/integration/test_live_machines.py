@@ -86,7 +86,7 @@ async def test_the_answers_of_three_machines_are_merged_and_stay_right_when_one_
 
         # Whoever never heard the killed machine hears all of it from those that took over.
         table = LiveTable(tmp_path / "late" / "live")
-        late = Live(city.clock, table, Places(), Exchange(city.nervous, table))
+        late = Live(city.clock, table, Places(table.folder), Exchange(city.nervous, table))
         await until(lambda: complete(0.2, late))
 
 

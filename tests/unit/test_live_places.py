@@ -6,7 +6,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from yunnao.modules.sensing.live.domain.cells import FINEST, cells_of, count, numbered, parents
+from yunnao.modules.sensing.live.domain.cells import FINEST, Counting, cells_of, numbered, parents
 from yunnao.modules.sensing.live.domain.grid import Grid, distances_m
 
 lons, lats = st.floats(120, 120.05), st.floats(36, 36.05)
@@ -69,7 +69,10 @@ def test_parents_are_h3s_own() -> None:
 def test_counts_by_cell_leave_out_what_has_no_value() -> None:
     cells, place = numbered(np.array([7, 5, 7, 9], np.uint64))
     value = np.array([1.0, np.nan, 3.0, 4.0])
-    found = count(cells, place, value, np.array([True, True, False, False]))
+    counting, online = Counting(cells), np.array([True, True, False, False])
+    for rows in slice(0, 1), slice(1, 4):
+        counting.add(place[rows].astype(np.intp), value[rows], online[rows])
+    found = counting.counts()
     assert found.cell.tolist() == [5, 7, 9]
     assert found.count.tolist() == [0, 2, 1]
     np.testing.assert_equal(found.mean, [np.nan, 2.0, 4.0])

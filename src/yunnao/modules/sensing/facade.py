@@ -34,9 +34,10 @@ from yunnao.modules.sensing.domain.encoding import encode
 from yunnao.modules.sensing.doors import HttpDoor
 from yunnao.modules.sensing.intake import Intake
 from yunnao.modules.sensing.live.exchange import Exchange
+from yunnao.modules.sensing.live.index import NONE
 from yunnao.modules.sensing.live.listing import count_among, devices_among
 from yunnao.modules.sensing.live.net import Net
-from yunnao.modules.sensing.live.places import NONE, Places
+from yunnao.modules.sensing.live.places import Places
 from yunnao.modules.sensing.live.questions import Live
 from yunnao.modules.sensing.live.table import LiveTable
 from yunnao.modules.sensing.rules import silence
@@ -71,7 +72,7 @@ class Sensing:
         self._twin = twin
         self._table = table
         self._city = CityTime(zone, is_workday)
-        self.live = Live(clock, table, Places(), Exchange(nervous, table))
+        self.live = Live(clock, table, Places(table.folder), Exchange(nervous, table))
         """Questions to the live table."""
         self.net = Net(clock, self.live)
         """Questions to the net as a whole."""

@@ -20,8 +20,8 @@ from yunnao.modules.sensing.live import http_models as models
 from yunnao.modules.sensing.live.contracts import BBox, LiveDevices
 from yunnao.modules.sensing.live.domain.cells import FINEST, Cells
 from yunnao.modules.sensing.live.domain.grid import Booleans
+from yunnao.modules.sensing.live.index import Index
 from yunnao.modules.sensing.live.net import hours_max
-from yunnao.modules.sensing.live.places import Index
 from yunnao.modules.sensing.live.questions import Live, near_max, resolution_least
 from yunnao.modules.sensing.sharing.rights import ReadingRights
 from yunnao.modules.twin.facade import Twin

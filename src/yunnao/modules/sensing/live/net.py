@@ -11,7 +11,7 @@ from yunnao.modules.sensing.contracts import NO_PART, DeviceFilter, Int32, Liste
 from yunnao.modules.sensing.live import store
 from yunnao.modules.sensing.live.contracts import NetOverview, NetTrend, Part
 from yunnao.modules.sensing.live.domain.grid import Booleans
-from yunnao.modules.sensing.live.places import NONE
+from yunnao.modules.sensing.live.index import NONE
 from yunnao.modules.sensing.live.questions import Live
 
 hours_max = 72

@@ -34,7 +34,7 @@ FROM {part} WHERE ctid >= %(first)s::tid AND ctid < %(end)s::tid;
 UPDATE sensing.watch SET watching_since = greatest(watching_since, %(now)s) WHERE lane = ANY(%(lanes)s);
 
 -- name: registry_version
-SELECT version FROM sensing.registry;
+SELECT version, coalesce(xmin = pg_current_xact_id_if_assigned()::xid, false) AS own FROM sensing.registry;
 
 -- name: products_list
 SELECT product, spec FROM sensing.product ORDER BY product;

@@ -12,9 +12,9 @@ from yunnao.infra.postgres import Row, Transaction
 from yunnao.kernel.errors import InvalidInput, NotFound, TooLarge
 from yunnao.kernel.text import Text
 from yunnao.kernel.time import Clock
-from yunnao.modules.sensing.contracts import DeviceState, Floats, Int32, Int64, LatestValue
+from yunnao.modules.sensing.contracts import DeviceState, Int32, Int64, LatestValue
 from yunnao.modules.sensing.domain.times import UNKNOWN_US, from_us, to_us
-from yunnao.modules.sensing.live import store
+from yunnao.modules.sensing.live import store, whole
 from yunnao.modules.sensing.live.contracts import (
     BBox,
     Freshness,
@@ -24,10 +24,11 @@ from yunnao.modules.sensing.live.contracts import (
     SilentDevice,
     latest_of,
 )
-from yunnao.modules.sensing.live.domain.cells import FINEST, count, numbered, parents
+from yunnao.modules.sensing.live.domain.cells import FINEST, CellCounts, Counting, numbered, parents
 from yunnao.modules.sensing.live.domain.grid import Booleans
 from yunnao.modules.sensing.live.exchange import Exchange
-from yunnao.modules.sensing.live.places import NONE, Index, Places
+from yunnao.modules.sensing.live.index import NONE, Index
+from yunnao.modules.sensing.live.places import Places
 from yunnao.modules.sensing.live.table import LiveTable
 
 devices_max = 10_000
@@ -37,9 +38,11 @@ cells_max = 50_000
 resolution_least = 4
 polygon_points_max = 10_000
 silence_memory = timedelta(days=7)
-seen_kept_s = 1.0
-"""Where the last messages of all devices take longer than `seen_free_s` to put together."""
-seen_free_s = 0.02
+heard_kept_s = 1.0
+"""Where it takes longer than `heard_free_s` to tell who is online."""
+heard_free_s = 0.02
+few_share = 10
+"""Where a box has less than one in so many of the devices, they are looked at one by one."""
 Readable = Callable[[Transaction, Index], Awaitable[Booleans | None]]
 """Tells by device number whose values may be read; None: all."""
 
@@ -52,7 +55,7 @@ class Live:
         self._table = table
         self._places = places
         self._exchange = exchange
-        self._seen: tuple[float, int, Int64] | None = None
+        self._heard: tuple[float, int, tuple[Booleans, Booleans]] | None = None
 
     # --- devices ---
 
@@ -209,7 +212,7 @@ class Live:
         series, place = index.series_of(numbers)
         seen_us = np.full(len(numbers), UNKNOWN_US)
         np.maximum.at(seen_us, place, self._table.values(series).seen_us)
-        online = self._speaks(seen_us, index.patience_us.take(numbers, mode="clip"))
+        online = self._speaks(seen_us, index.patience_of(numbers))
         return {
             device: ("online" if on else "silent", None if seen == UNKNOWN_US else from_us(seen))
             for device, on, seen in zip(devices, online.tolist(), seen_us.tolist(), strict=True)
@@ -230,8 +233,14 @@ class Live:
         """Whether each device, by number, is online, and whether it was ever heard."""
         await self._exchange.refresh(tx)
         index = await self._places.index(tx)
-        seen_us = await self._last_seen(index)
-        return index, self._speaks(seen_us, index.patience_us), seen_us != UNKNOWN_US
+        if self._heard and self._heard[1] == index.version and monotonic() < self._heard[0]:
+            return index, *self._heard[2]
+        began = monotonic()
+        now_us, seen_us = to_us(self._clock.now()), self._table.scan().seen_us
+        found = await asyncio.to_thread(whole.heard, index, seen_us, now_us)
+        kept_s = heard_kept_s if monotonic() - began > heard_free_s else 0.0
+        self._heard = monotonic() + kept_s, index.version, found
+        return index, *found
 
     async def cells(
         self,
@@ -253,30 +262,39 @@ class Live:
             )
         fresh = await self._exchange.refresh(tx)
         index, online = await self.online(tx)
-        number, of = _metric(index, metric), None if product is None else _product(index, product)
-        if box is not None:
-            devices = np.sort(index.grid.box(*_checked(box)))
-            devices = devices[self._wanted(index, metric, product)(devices)]
-            series = None if number is None else index.series_of(devices, number)[0]
-            devices = devices if series is None else index.columns.device.take(series)
-            cells, place = numbered(parents(index.columns.cell.take(devices), resolution))
-        elif number is None:
-            cells, place = await asyncio.to_thread(index.cells_of_devices, of, resolution)
-            devices, series = index.devices_placed(of), None
+        asked = _metric(index, metric), None if product is None else _product(index, product), resolution
+        allowed = None if readable is None or metric is None else await readable(tx, index)
+        few = box is not None and index.grid.at_most(*_checked(box)) * few_share < len(online)
+        if box is not None and few:
+            devices = index.grid.box(*box)
+            devices = np.sort(devices[self._wanted(index, metric, product)(devices)])
+            counts, hidden = await asyncio.to_thread(self._few, index, devices, asked, online, allowed)
         else:
-            cells, place = await asyncio.to_thread(index.cells_of_metric, number, of, resolution)
-            series = index.series_of_metric(number, of)
-            devices = index.columns.device.take(series)
-        if len(cells) > cells_max:
-            raise TooLarge("live_cells_too_many", cells=len(cells), limit=cells_max)
-        values = np.full(len(devices), np.nan) if series is None else self._newest(series)
-        hidden = 0
-        allowed = None if readable is None or series is None else await readable(tx, index)
-        if allowed is not None:
-            closed = ~allowed.take(devices) & ~np.isnan(values)
-            hidden, values = int(closed.sum()), np.where(closed, np.nan, values)
-        counts = await asyncio.to_thread(count, cells, place, values, online.take(devices))
+            value = self._table.scan().value
+            counts, hidden = await asyncio.to_thread(whole.cells, index, asked, value, online, allowed, box)
+        if len(counts.cell) > cells_max:
+            raise TooLarge("live_cells_too_many", cells=len(counts.cell), limit=cells_max)
         return LiveCells(counts, resolution, self._freshness(fresh), hidden)
+
+    def _few(
+        self,
+        index: Index,
+        devices: Int32,
+        asked: tuple[int | None, int | None, int],
+        online: Booleans,
+        allowed: Booleans | None,
+    ) -> tuple[CellCounts, int]:
+        """Counts by cell of a few devices, and how many values were left out for not being `allowed`."""
+        metric, _, resolution = asked
+        values, hidden = None, 0
+        if metric is not None:
+            series, place = index.series_of(devices, metric)
+            devices, values = devices[place], whole.taken(self._table.scan().value, series, np.nan)
+            hidden = whole.hide(values, devices, allowed)
+        cells, at = numbered(parents(index.columns.cell.take(devices), resolution))
+        counting = Counting(cells)
+        counting.add(at.astype(np.intp), values, online.take(devices))
+        return counting.counts(), hidden
 
     async def fell_silent(
         self, tx: Transaction, product: str, after_s: float, since: datetime, until: datetime
@@ -293,7 +311,7 @@ class Live:
         if product not in index.names.products:
             return []
         after_us, since_us = int(after_s * 1_000_000), to_us(since)
-        seen_us = await self._last_seen(index)
+        seen_us = await asyncio.to_thread(whole.last_seen, index, self._table.scan().seen_us)
         opened_us = np.maximum(seen_us, since_us) + after_us
         silent = (index.columns.product == _product(index, product)) & (opened_us < to_us(until))
         silent &= seen_us > since_us - silence_memory // timedelta(microseconds=1)
@@ -311,35 +329,6 @@ class Live:
                 strict=True,
             )
         ]
-
-    def _newest(self, series: Int32) -> Floats:
-        """The newest value of each series, NaN where there is none."""
-        held = self._table.scan().value
-        if not len(series) or int(series.max()) < len(held):
-            return held.take(series)
-        inside = series < len(held)
-        found = np.full(len(series), np.nan)
-        found[inside] = held.take(series[inside])
-        return found
-
-    async def _last_seen(self, index: Index) -> Int64:
-        """Arrival of each device's last message, by number."""
-        if self._seen and self._seen[1] == index.version and monotonic() < self._seen[0]:
-            return self._seen[2]
-        began = monotonic()
-        found = await asyncio.to_thread(self.last, index, self._table.scan().seen_us)
-        kept_s = seen_kept_s if monotonic() - began > seen_free_s else 0.0
-        self._seen = monotonic() + kept_s, index.version, found
-        return found
-
-    @staticmethod
-    def last(index: Index, of_series: Int64) -> Int64:
-        """The latest of the times of each device's series, by number; `UNKNOWN_US` where none has one."""
-        device = index.columns.device[: len(of_series)]
-        # One row more: there lead the numbers of series that have no device.
-        found = np.full(len(index.columns.product) + 1, UNKNOWN_US)
-        np.maximum.at(found, device, of_series[: len(device)])
-        return found[:-1]
 
     def _speaks(self, seen_us: Int64, patience_us: Int64) -> Booleans:
         speaks: Booleans = seen_us > to_us(self._clock.now()) - patience_us

@@ -63,9 +63,10 @@ async def restart_watch(tx: Transaction, lanes: Sequence[int], now: datetime) ->
     await tx.execute(QUERIES["watch_restart"], {"lanes": list(lanes), "now": now})
 
 
-async def registry_version(tx: Transaction) -> int:
+async def registry_version(tx: Transaction) -> tuple[int, bool]:
+    """The version, and whether this transaction made it, so that nobody else knows it yet."""
     row = await (await tx.execute(QUERIES["registry_version"])).fetchone()
-    return int(row["version"]) if row else 0
+    return (int(row["version"]), row["own"]) if row else (0, False)
 
 
 async def products(tx: Transaction) -> list[Row]:

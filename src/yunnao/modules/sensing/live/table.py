@@ -49,6 +49,7 @@ class LiveTable:
     """One machine's live table in `folder`; opened, and created where it is missing, at first use."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self._files = Files(folder)
 
     def claim(self, database: UUID) -> None:

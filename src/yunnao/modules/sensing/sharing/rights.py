@@ -18,7 +18,7 @@ from yunnao.modules.identity.contracts import Resource
 from yunnao.modules.identity.facade import Identity
 from yunnao.modules.sensing.contracts import Int32
 from yunnao.modules.sensing.live.domain.grid import Booleans
-from yunnao.modules.sensing.live.places import NONE, Index
+from yunnao.modules.sensing.live.index import NONE, Index
 from yunnao.modules.sensing.sharing.contracts import Grade
 
 _PARTS = load_queries("yunnao.modules.sensing.sharing", "rights.sql")
