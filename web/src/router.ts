@@ -16,6 +16,8 @@ declare module 'vue-router' {
 /** The policies' own groups (identity/policies): who watches the city, keeps its data, keeps the platform. */
 export const watchers: readonly Role[] = ['dispatcher', 'department_staff', 'field_worker', 'leader']
 export const observers: readonly Role[] = [...watchers, 'data_steward']
+export const ruleReaders: readonly Role[] = [...observers, 'administrator']
+export const ruleEditors: readonly Role[] = ['data_steward', 'administrator']
 
 const routes: RouteRecordRaw[] = [
   { path: '/', name: 'root', redirect: () => useSession().account ? useSession().home : '/signin' },
@@ -30,6 +32,10 @@ const routes: RouteRecordRaw[] = [
   { path: '/net/map', component: () => import('./pages/net/NetMapPage.vue'), meta: { layout: 'office', roles: observers, title: 'net.mapTitle' } },
   { path: '/alarms', component: () => import('./pages/AlarmsPage.vue'), meta: { layout: 'office', roles: observers, title: 'alarms.title' } },
   { path: '/alarms/:id', component: () => import('./pages/AlarmsPage.vue'), props: true, meta: { layout: 'office', roles: observers, title: 'alarms.title' } },
+  { path: '/rules', component: () => import('./pages/RulesPage.vue'), meta: { layout: 'office', roles: ruleReaders, title: 'rules.title' } },
+  { path: '/rules/city/new', component: () => import('./pages/RuleEditPage.vue'), meta: { layout: 'office', roles: ruleEditors, title: 'rules.saveNew' } },
+  { path: '/rules/city/:rule/edit', component: () => import('./pages/RuleEditPage.vue'), props: true, meta: { layout: 'office', roles: ruleEditors, title: 'rules.editing' } },
+  { path: '/rules/:scene/:rule', component: () => import('./pages/RulePage.vue'), props: true, meta: { layout: 'office', roles: ruleReaders, title: 'rules.title' } },
   { path: '/devices', component: () => import('./pages/DevicesPage.vue'), meta: { layout: 'office', roles: observers, title: 'devices.title' } },
   { path: '/devices/:device', component: () => import('./pages/DevicePage.vue'), props: true, meta: { layout: 'office', roles: observers, title: 'devices.title' } },
   { path: '/admin/:tab?', component: () => import('./pages/AdminPage.vue'), props: true, meta: { layout: 'office', roles: ['administrator'], title: 'admin.title' } },

@@ -1,6 +1,6 @@
 /** The pages of the sensing net, in the order of their tabs. */
 import type { Role } from '@/api/types'
-import { observers } from '@/router'
+import { observers, ruleReaders } from '@/router'
 
 export interface NetPage {
   to: string
@@ -15,6 +15,7 @@ export const netPages: readonly NetPage[] = [
   { to: '/net/map', label: 'nav.netMap', roles: observers },
   { to: '/devices', label: 'nav.devices', roles: observers },
   { to: '/alarms', label: 'nav.alarms', roles: observers },
+  { to: '/rules', label: 'rules.title', roles: ruleReaders },
 ]
 
 /** The tab that a path belongs to. */
