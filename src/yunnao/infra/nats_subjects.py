@@ -9,6 +9,7 @@ The transform belongs to the stream and not to the account's mappings: those are
 message that arrives in one packet with CONNECT, which would be acknowledged and lost.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from yunnao.kernel.errors import InvalidInput
@@ -140,6 +141,22 @@ def is_client_of(client_id: str, device: str) -> bool:
     own = mqtt_client_id(device)
     rest = client_id.removeprefix(f"{own}/")
     return client_id == own or (rest != client_id and not rest.startswith("/"))
+
+
+def observations_topic(series: int) -> str:
+    """The MQTT topic of a Datastream's Observations (OGC 18-088, clause 14)."""
+    return f"v1.1/Datastreams({series})/Observations"
+
+
+def observations_subject(series: int) -> str:
+    """The subject to publish a Datastream's Observations to in JetStream."""
+    return f"{STORED_PREFIX}v1//1.Datastreams({series}).Observations"
+
+
+def observer_permissions(series: Sequence[int]) -> tuple[list[str], list[str]]:
+    """What the reader of these Datastreams may publish, which is nothing, and what it may subscribe to."""
+    topics = [observations_subject(one).removeprefix(STORED_PREFIX) for one in series]
+    return ["yunnao.nothing"], [*topics, DELIVERY_SUBJECTS]
 
 
 def shared_topic(subscription: str) -> str:

@@ -11,7 +11,12 @@ import structlog
 from nats.aio.msg import Msg
 
 from yunnao.infra.nats_auth import CALLOUT_SUBJECT, AuthRequest, Issuer, Permit, read_request
-from yunnao.infra.nats_subjects import device_permissions, is_client_of, subscriber_permissions
+from yunnao.infra.nats_subjects import (
+    device_permissions,
+    is_client_of,
+    observer_permissions,
+    subscriber_permissions,
+)
 from yunnao.infra.nervous import Nervous
 from yunnao.infra.postgres import Database, Row
 from yunnao.infra.telemetry import DEVICES_REFUSED
@@ -28,6 +33,8 @@ BATCH_MAX = 256
 WAITING_MAX = 20_000
 PERMIT_S = 24 * 3600
 """After it a device must prove itself again, whatever else failed to cut it off."""
+OBSERVER_PERMIT_S = 3600
+"""Of who reads Datastreams: which ones are shared is asked again so often."""
 PERMIT_SPREAD = 0.25
 """Less by up to this share, so that devices do not all come back at once."""
 
@@ -99,8 +106,11 @@ class Gate:
         own = request.mqtt and is_client_of(request.client_id, str(subscriber.subscription))
         if not own or not hmac.compare_digest(subscriber.secret, request.password):
             return self._issuer.refuse(request, now, "credentials")
-        publish, subscribe = subscriber_permissions(str(subscriber.subscription))
-        until = min(now + PERMIT_S, int(subscriber.valid_until.timestamp()))
+        if subscriber.series is None:
+            (publish, subscribe), lasts_s = subscriber_permissions(str(subscriber.subscription)), PERMIT_S
+        else:
+            (publish, subscribe), lasts_s = observer_permissions(subscriber.series), OBSERVER_PERMIT_S
+        until = min(now + lasts_s, int(subscriber.valid_until.timestamp()))
         return self._issuer.permit(request, Permit(request.user, publish, subscribe, now, int(until)))
 
     def _said(self, request: AuthRequest, proof: Row | None) -> bytes:

@@ -11,7 +11,7 @@ from yunnao.kernel.text import Text
 Grade = Literal["general", "important", "core"]
 """GB/T 43697-2024: 一般, 重要, 核心."""
 ShareState = Literal["asked", "granted", "refused", "withdrawn", "revoked"]
-Channel = Literal["webhook", "mqtt", "events"]
+Channel = Literal["webhook", "mqtt", "events", "sensorthings"]
 Mode = Literal["every", "interval", "change"]
 SubscriptionState = Literal["active", "parked", "full", "ended"]
 
@@ -161,3 +161,5 @@ class Parcel:
     parcel: int
     readings: int
     body: dict[str, Any]
+    keys: Sequence[tuple[int, int]] = ()
+    """Series and time in µs of each reading of the body."""

@@ -141,6 +141,8 @@ class Deliverer:
         try:
             if row["channel"] == "mqtt":
                 return _Sent(row, parcel, await self._topics.send(parcel))
+            if row["channel"] == "sensorthings":
+                return _Sent(row, parcel, await self._topics.observe(parcel))
             body = orjson.dumps(parcel.body)
             return _Sent(row, parcel, await self._webhooks.send(row["url"], row["secret"], parcel.id, body))
         except Exception as error:

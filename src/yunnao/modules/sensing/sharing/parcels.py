@@ -65,6 +65,7 @@ def _parcel(subscription: UUID, number: int, head: _Head, labels: Mapping[int, R
     readings: list[dict[str, Any]] = []
     gaps: list[dict[str, str]] = []
     used: dict[int, Row] = {}
+    keys: list[tuple[int, int]] = []
     for row in head.rows:
         if row["gap_from"] is not None:
             gaps.append({"from": row["gap_from"].isoformat(), "to": row["gap_to"].isoformat()})
@@ -76,6 +77,7 @@ def _parcel(subscription: UUID, number: int, head: _Head, labels: Mapping[int, R
             if label is None:
                 continue  # its device has been deleted since
             used[series] = label
+            keys.append((series, time_us))
             readings.append(
                 {
                     "device": label["device"],
@@ -94,7 +96,7 @@ def _parcel(subscription: UUID, number: int, head: _Head, labels: Mapping[int, R
     if gaps:
         body["gaps"] = gaps
     total = sum(row["readings"] for row in head.rows)
-    return Parcel(f"{subscription}.{position}", subscription, number, position, total, body)
+    return Parcel(f"{subscription}.{position}", subscription, number, position, total, body, keys)
 
 
 def _typed(value: float, spec: Mapping[str, Any] | None) -> float | int | bool | None:

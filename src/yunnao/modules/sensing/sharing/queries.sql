@@ -138,6 +138,21 @@ FROM sensing.delivery WHERE subscription = %(subscription)s
 GROUP BY parcel ORDER BY parcel NULLS LAST LIMIT %(limit)s;
 
 -- name: subscribers
-SELECT u.id, u.secret, s.valid_until FROM sensing.subscription u JOIN sensing.share s ON s.number = u.share
-WHERE u.id = ANY(%(ids)s) AND u.channel = 'mqtt' AND u.ended_at IS NULL AND s.state = 'granted'
+-- The Datastreams of one to Observations are found as the intake finds them, so that nobody may listen
+-- to more than is shared.
+SELECT u.id, u.secret, s.valid_until, CASE WHEN u.channel = 'sensorthings' THEN ARRAY(
+    SELECT e.series FROM sensing.device d JOIN sensing.series e ON e.device = d.number
+    WHERE d.owner IS NOT DISTINCT FROM s.owner
+      AND (s.product = d.product AND (s.area IS NULL OR s.area IN (d.district, d.street))
+           OR d.number IN (SELECT sd.device FROM sensing.share_device sd WHERE sd.share = s.number))
+      AND (s.metrics IS NULL OR e.metric = ANY(s.metrics)) AND (u.metrics IS NULL OR e.metric = ANY(u.metrics))
+    ORDER BY e.series LIMIT %(limit)s) END AS series
+FROM sensing.subscription u JOIN sensing.share s ON s.number = u.share
+WHERE u.id = ANY(%(ids)s) AND u.channel IN ('mqtt', 'sensorthings') AND u.ended_at IS NULL AND s.state = 'granted'
   AND s.valid_until > %(now)s;
+
+-- name: subscriptions_connected
+-- Of one subscription or one share those by which somebody may be connected.
+SELECT u.id FROM sensing.subscription u
+WHERE (u.id = %(id)s::uuid OR u.share = %(share)s::int) AND u.channel IN ('mqtt', 'sensorthings')
+  AND u.ended_at IS NULL;

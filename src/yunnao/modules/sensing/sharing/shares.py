@@ -22,6 +22,7 @@ from yunnao.modules.sensing.sharing.contracts import (
     ShareDraft,
     SharePage,
 )
+from yunnao.modules.sensing.sharing.subscribers import cut_off
 
 QUERIES = load_queries("yunnao.modules.sensing.sharing")
 devices_per_share_max = 1_000
@@ -174,6 +175,7 @@ class Shares:
         """Ends a granted share; its subscriptions end with it and what waits for them is dropped."""
         await self._may_decide(tx, principal, share)
         number = await self._decide(tx, principal, share, "revoked", ["granted"], reason, None)
+        await cut_off(tx, share=number)
         await tx.execute(QUERIES["subscriptions_end"], {"share": number, "now": self._clock.now()})
         return await self.share(tx, principal, share)
 
@@ -184,6 +186,7 @@ class Shares:
             principal, "share:ask", Resource("Share", str(share), department=found.department)
         )
         number = await self._decide(tx, principal, share, "withdrawn", ["asked", "granted"], None, None)
+        await cut_off(tx, share=number)
         await tx.execute(QUERIES["subscriptions_end"], {"share": number, "now": self._clock.now()})
         return await self.share(tx, principal, share)
 

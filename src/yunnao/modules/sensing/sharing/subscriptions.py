@@ -15,6 +15,7 @@ from yunnao.modules.identity.contracts import Resource
 from yunnao.modules.identity.facade import Identity
 from yunnao.modules.sensing.sharing.contracts import Subscription, SubscriptionDraft, WaitingParcel
 from yunnao.modules.sensing.sharing.shares import MANAGERS, Shares
+from yunnao.modules.sensing.sharing.subscribers import cut_off
 from yunnao.modules.sensing.sharing.targets import Targets
 
 QUERIES = load_queries("yunnao.modules.sensing.sharing")
@@ -141,6 +142,7 @@ class Subscriptions:
     async def end(self, tx: Transaction, principal: Principal, subscription: UUID) -> None:
         """Ends it; what waits is dropped."""
         await self._own(tx, principal, subscription)
+        await cut_off(tx, id=subscription)
         await tx.execute(QUERIES["subscription_end"], {"id": subscription, "now": self._clock.now()})
         await tx.execute(QUERIES["sharing_bump"])
         await self._audit(tx, principal, "end", subscription)
@@ -211,6 +213,8 @@ def new_secret() -> str:
 def _check(draft: SubscriptionDraft) -> None:
     if (draft.channel == "webhook") != (draft.url is not None):
         raise InvalidInput("subscription_url_unfit")
+    if draft.channel == "sensorthings" and draft.mode != "every":
+        raise InvalidInput("subscription_observations_all")
     if (draft.mode == "interval") != (draft.interval_s is not None) or (draft.mode == "change") != (
         draft.change_min is not None
     ):

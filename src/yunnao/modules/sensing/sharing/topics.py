@@ -5,19 +5,30 @@ subscriber has one from the time that it subscribed at QoS 1. So a parcel is han
 there is such a consumer; until then it waits here.
 """
 
+import asyncio
+from collections.abc import Mapping
 from time import monotonic
+from typing import Any
 
 import nats.errors
 import orjson
 
-from yunnao.infra.nats_subjects import MQTT_QOS1, MQTT_STREAM, shared_subject
+from yunnao.infra.nats_subjects import (
+    MQTT_QOS1,
+    MQTT_STREAM,
+    STORED_PREFIX,
+    observations_subject,
+    shared_subject,
+)
 from yunnao.infra.nervous import Nervous
 from yunnao.modules.sensing.sharing.contracts import Parcel
 from yunnao.modules.sensing.sharing.webhooks import Outcome
 
 LOOK_S = 2.0
 """How old the list of who listens may be."""
-PREFIX = shared_subject("x").removesuffix("x")
+PREFIXES = (shared_subject("x").removesuffix("x"), f"{STORED_PREFIX}v1//1.Datastreams(")
+publishing_max = 500
+"""Observations on their way to the broker at once."""
 
 
 class Topics:
@@ -41,6 +52,34 @@ class Topics:
             return Outcome(repr(error))
         return Outcome()
 
+    async def observe(self, parcel: Parcel) -> Outcome:
+        """Hands each reading that somebody listens to over as an Observation; the others are dropped, as
+        the standard has it: who is not subscribed has no claim. Of several subscriptions to one
+        Datastream the broker keeps one message, by the Observation's id."""
+        try:
+            listening = await self._listeners()
+            told = [
+                (observations_subject(series), f"{series}-{time_us}", reading)
+                for (series, time_us), reading in zip(parcel.keys, parcel.body["readings"], strict=True)
+            ]
+            heard = [one for one in told if one[0] in listening]
+            for start in range(0, len(heard), publishing_max):
+                part = heard[start : start + publishing_max]
+                await asyncio.gather(*(self._publish(*one) for one in part))
+        except (nats.errors.Error, TimeoutError) as error:
+            return Outcome(repr(error))
+        return Outcome()
+
+    async def _publish(self, subject: str, observation: str, reading: Mapping[str, Any]) -> None:
+        body = {
+            "@iot.id": observation,
+            "phenomenonTime": reading["time"],
+            "resultTime": reading["time"],
+            "result": reading["value"],
+        }
+        headers = {**MQTT_QOS1, "Nats-Msg-Id": f"observation.{observation}"}
+        await self._nervous.jetstream.publish(subject, orjson.dumps(body), headers=headers)
+
     async def _listeners(self) -> frozenset[str]:
         now = monotonic()
         if self._looked_at is None or now - self._looked_at > LOOK_S:
@@ -48,7 +87,7 @@ class Topics:
             offset = 0
             while True:
                 page = await self._nervous.jetstream.consumers_info(MQTT_STREAM, offset=offset)
-                found |= {s for c in page if (s := c.config.filter_subject) and s.startswith(PREFIX)}
+                found |= {s for c in page if (s := c.config.filter_subject) and s.startswith(PREFIXES)}
                 offset += len(page)
                 if not page:
                     break
