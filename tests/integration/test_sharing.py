@@ -141,19 +141,19 @@ async def send(city: City, *values: float, device: str = "L-1", start: float = 0
 
 async def test_readings_are_read_by_whoever_they_are_shared_with(city: City, sharing: Sharing) -> None:
     async with city.database.transaction() as tx:
-        await sharing.shares.authorize_readings(tx, WATER, "L-1")
+        await sharing.rights.authorize(tx, WATER, [("L-1", None)])
         with pytest.raises(Forbidden):
-            await sharing.shares.authorize_readings(tx, ROADS, "L-1")
+            await sharing.rights.authorize(tx, ROADS, [("L-1", None)])
     share = await granted(city, sharing, devices=["L-1"], metrics=["level"])
     async with city.database.transaction() as tx:
-        await sharing.shares.authorize_readings(tx, ROADS, "L-1", "level")
+        await sharing.rights.authorize(tx, ROADS, [("L-1", "level")])
         for device, metric in (("L-1", "note"), ("L-2", "level")):
             with pytest.raises(Forbidden):
-                await sharing.shares.authorize_readings(tx, ROADS, device, metric)
+                await sharing.rights.authorize(tx, ROADS, [(device, metric)])
         assert [use.department for use in await sharing.shares.uses(tx, WATER, "L-1")] == ["roads"]
         await sharing.shares.revoke(tx, STEWARD, share, "works are done")
         with pytest.raises(Forbidden):
-            await sharing.shares.authorize_readings(tx, ROADS, "L-1", "level")
+            await sharing.rights.authorize(tx, ROADS, [("L-1", "level")])
 
 
 async def test_the_owner_decides_and_nobody_else(city: City, sharing: Sharing) -> None:
