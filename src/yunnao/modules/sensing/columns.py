@@ -9,6 +9,7 @@ import numpy as np
 
 from yunnao.infra.postgres import Transaction
 from yunnao.modules.sensing.access.guard import Watch
+from yunnao.modules.sensing.access.standing import CODES
 from yunnao.modules.sensing.blocks import Block
 from yunnao.modules.sensing.contracts import Int64
 from yunnao.modules.sensing.domain.chunks import parts_of
@@ -74,7 +75,9 @@ async def columns_of(
                 [speaks_for_others(known.spec.decoder, messages.documents[i]) for i in at.tolist()], np.bool_
             )
             found, refused = _blocks_of_product(known, messages, at[~many], rows[~many])
-            said, unsaid = await _blocks_of_gateways(tx, registry, product, messages, at[many], rows[many])
+            said, unsaid = await _blocks_of_gateways(
+                tx, registry, product, messages, at[many], rows[many], watch
+            )
             found += said
             refused += unsaid
         blocks += found
@@ -95,7 +98,13 @@ def _blocks_of_product(
 
 
 async def _blocks_of_gateways(
-    tx: Transaction, registry: Registry, product: str, messages: Documents, at: Int64, rows: Int64
+    tx: Transaction,
+    registry: Registry,
+    product: str,
+    messages: Documents,
+    at: Int64,
+    rows: Int64,
+    watch: Watch | None,
 ) -> tuple[list[Block], list[Refusal]]:
     """As `_blocks_of_product`, where the devices in `rows` are gateways. A gateway speaks for the
     devices that are registered with it, and for itself."""
@@ -117,7 +126,27 @@ async def _blocks_of_gateways(
         params = {"device": shown(names[row]), "product": product}
         refusals.append(Refusal(indexes[int(decoded.message[row])], code, params))
     device[~own] = -1
+    if watch is not None:
+        for row, code in _stopped(watch, known, f"{product}/", device, decoded, arrival_us):
+            params = {"device": shown(names[row]), "product": product}
+            refusals.append(Refusal(indexes[int(decoded.message[row])], code, params))
+            device[row] = -1
     return _blocks(known, decoded, device, arrival_us), refusals
+
+
+def _stopped(
+    watch: Watch, known: ProductDevices, name: str, device: Int64, decoded: Decoded, arrival_us: Int64
+) -> list[tuple[int, str]]:
+    """Rows of what gateways said that the guard stops, and its codes."""
+    spoken = np.flatnonzero(device >= 0)
+    codes = watch.look_at_readings(
+        name,
+        known.spec,
+        known.numbers[device[spoken]],
+        decoded.time_us[spoken],
+        arrival_us[decoded.message[spoken]],
+    )
+    return [(int(spoken[i]), CODES[codes[i]]) for i in np.flatnonzero(codes).tolist()]
 
 
 def _blocks(known: ProductDevices, decoded: Decoded, rows: Int64, arrival_us: Int64) -> list[Block]:
@@ -143,10 +172,14 @@ def _blocks(known: ProductDevices, decoded: Decoded, rows: Int64, arrival_us: In
 
 
 async def blocks_of_chunks(
-    tx: Transaction, registry: Registry, chunks: Sequence[bytes], arrival_us: Int64
+    tx: Transaction,
+    registry: Registry,
+    chunks: Sequence[bytes],
+    arrival_us: Int64,
+    watch: Watch | None = None,
 ) -> list[Block]:
     """Blocks of what a door has read and checked; readings of products and devices that are gone
-    since are left out."""
+    since are left out, and with a `watch` what the guard stops."""
     await registry.refresh(tx)
     blocks: list[Block] = []
     for chunk, arrived in zip(chunks, arrival_us.tolist(), strict=True):
@@ -157,5 +190,18 @@ async def blocks_of_chunks(
             rows = await registry.rows_of_series(tx, part.series)
             arrivals = np.full(len(part), arrived, np.int64)
             block = Block(known, part.metric, rows, part.series, part.time_us, part.value, None, arrivals)
-            blocks.append(block if (rows >= 0).all() else block.taken(np.flatnonzero(rows >= 0)))
-    return blocks
+            if (rows < 0).any():
+                block = block.taken(np.flatnonzero(rows >= 0))
+            blocks.append(block if watch is None else _free(watch, block))
+    return [block for block in blocks if len(block.rows)]
+
+
+def _free(watch: Watch, block: Block) -> Block:
+    """What of a block the guard lets through."""
+    name = f"{block.product.name}/{block.metric}"
+    codes = watch.look_at_readings(name, block.product.spec, block.devices, block.time_us, block.arrival_us)
+    if not codes.any():
+        return block
+    for code, count in zip(*np.unique(codes[codes > 0], return_counts=True), strict=True):
+        watch.stopped[CODES[code]] += int(count)
+    return block.taken(np.flatnonzero(codes == 0))

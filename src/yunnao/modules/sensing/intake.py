@@ -34,7 +34,7 @@ from yunnao.modules.sensing.registry import Registry
 from yunnao.modules.sensing.rules.domain.evaluation import Journal
 from yunnao.modules.sensing.rules.judging import Judge
 from yunnao.modules.sensing.sharing.matching import Matcher
-from yunnao.modules.sensing.storing import store
+from yunnao.modules.sensing.storing import store, stored_of
 from yunnao.modules.twin.facade import Twin
 
 QUERIES = load_queries("yunnao.modules.sensing", "intake.sql")
@@ -179,7 +179,7 @@ class Intake:
             stored = await self._store(tx, blocks, newest, journal, careful=careful)
             kept = await self._guard.note(tx, watch, decoded.refused)
             await deadletters.keep(tx, [decoded.plain.letter(refusal) for refusal in kept])
-            refused = Counter(one.refusal.code for one in decoded.refused)
+            refused = Counter(one.refusal.code for one in decoded.refused) + watch.stopped
             await self.hear(tx, heard, stored=stored, refused=refused.total())
         hold.advanced(sequence, arrived_us)
         self._guard.keep(watch)
@@ -198,7 +198,13 @@ class Intake:
     async def _show_again(self, database: Database, hold: LaneHold, messages: Messages) -> None:
         async with database.transaction() as tx:
             decoded = await self._decode(tx, hold.lane, messages)
-        self._table.apply(hold.lane, hold.batch, newest_of(distinct(decoded.blocks)))
+            # What was refused then is not known any more; what is stored was not.
+            kept = await stored_of(tx, [self._later(block) for block in distinct(decoded.blocks)])
+        self._table.apply(hold.lane, hold.batch, newest_of(kept))
+
+    def _later(self, block: Block) -> Block:
+        """Readings that are not older than what shows: few, but after a crash."""
+        return block.taken(np.flatnonzero(block.time_us >= self._table.times_us(block.series)))
 
     async def _decode(
         self, tx: Transaction, lane: int, messages: Messages, watch: Watch | None = None
@@ -212,11 +218,16 @@ class Intake:
             await self._registry.refresh(tx)
             documents, refusals = _documents(plain, self._registry)
             found = await columns_of(tx, self._registry, documents, set(refusals), watch)
-            columns = await blocks_of_chunks(tx, self._registry, chunks.payloads, chunks.arrival_us)
+            columns = await blocks_of_chunks(tx, self._registry, chunks.payloads, chunks.arrival_us, watch)
         refusals |= found.refusals
         own, away = homeward(found.blocks, lane)
         names = enumerate(zip(documents.products, documents.devices, plain.payloads, strict=True))
-        refused = [Refused(refusals[i], *said) for i, said in names if i in refusals]
+        # What a gateway says of another device is held against that one.
+        refused = [
+            Refused(refusals[i], product, refusals[i].params.get("device", device), payload)
+            for i, (product, device, payload) in names
+            if i in refusals
+        ]
         return Decoded(own + columns, plain, refused, away)
 
     async def _store(

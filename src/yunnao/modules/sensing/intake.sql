@@ -30,6 +30,14 @@ WHERE NOT EXISTS (SELECT FROM sensing.reading_run r
                     AND r.time BETWEEN %(first)s AND %(last)s)
 ON CONFLICT DO NOTHING;
 
+-- name: stored_of
+-- Which of the staged readings are stored, in whichever table; the bounds as above.
+SELECT s.series, (extract(epoch FROM s.time) * 1000000)::bigint AS time_us FROM reading_staging s
+JOIN sensing.reading r ON r.series = s.series AND r.time = s.time AND r.time BETWEEN %(first)s AND %(last)s
+UNION ALL
+SELECT s.series, (extract(epoch FROM s.time) * 1000000)::bigint FROM reading_staging s
+JOIN sensing.reading_run r ON r.series = s.series AND r.time = s.time AND r.time BETWEEN %(first)s AND %(last)s;
+
 -- name: lane_take
 -- A new epoch: whoever held the lane before cannot store a batch any more. Waits for one under way.
 INSERT INTO sensing.lane AS l (lane, epoch, batch, sequence, arrived_us) VALUES (%(lane)s, 1, 0, 0, 0)

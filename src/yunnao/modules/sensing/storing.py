@@ -5,8 +5,10 @@ late or sent a second time, takes the way over a staging table past what both ta
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import numpy as np
+import polars as pl
 from psycopg import AsyncCursor
 
 from yunnao.infra.postgres import Row, Transaction, load_queries
@@ -64,6 +66,30 @@ async def _copy_texts(cursor: AsyncCursor[Row], blocks: Sequence[Block], query: 
 
 async def _insert_late(cursor: AsyncCursor[Row], blocks: Sequence[Block]) -> int:
     """The readings that neither table holds."""
+    await cursor.execute(QUERIES["late_insert"], await _stage(cursor, blocks))
+    return cursor.rowcount
+
+
+async def stored_of(tx: Transaction, blocks: Sequence[Block]) -> list[Block]:
+    """What of `blocks` is in the hot readings."""
+    asked = [block for block in blocks if len(block.rows)]
+    if not asked:
+        return []
+    async with tx.cursor() as cursor:
+        await cursor.execute(QUERIES["stored_of"], await _stage(cursor, asked))
+        rows = [(row["series"], row["time_us"]) for row in await cursor.fetchall()]
+    schema = {"series": pl.Int32, "time_us": pl.Int64}
+    found = pl.DataFrame(rows, schema=schema, orient="row")
+    kept: list[Block] = []
+    for block in asked:
+        own = pl.DataFrame({"series": block.series, "time_us": block.time_us}, schema=schema)
+        at = own.with_row_index("at").join(found, on=["series", "time_us"], how="semi")["at"].sort()
+        kept.append(block.taken(at.to_numpy().astype(np.int64)))
+    return [block for block in kept if len(block.rows)]
+
+
+async def _stage(cursor: AsyncCursor[Row], blocks: Sequence[Block]) -> dict[str, datetime]:
+    """Copies `blocks` where queries can compare them; answers their first and last time."""
     await cursor.execute(QUERIES["staging_create"])
     numeric = [block for block in blocks if block.text is None and len(block.rows)]
     if numeric:
@@ -72,8 +98,7 @@ async def _insert_late(cursor: AsyncCursor[Row], blocks: Sequence[Block]) -> int
     await _copy_texts(cursor, blocks, "staging_copy_text")
     first = min(int(block.time_us.min()) for block in blocks if len(block.rows))
     last = max(int(block.time_us.max()) for block in blocks if len(block.rows))
-    await cursor.execute(QUERIES["late_insert"], {"first": from_us(first), "last": from_us(last)})
-    return cursor.rowcount
+    return {"first": from_us(first), "last": from_us(last)}
 
 
 def _rows(blocks: Sequence[Block]) -> bytes:

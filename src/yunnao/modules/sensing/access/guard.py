@@ -19,6 +19,7 @@ from yunnao.kernel.packs.scene import Product
 from yunnao.kernel.time import Clock
 from yunnao.modules.sensing import store
 from yunnao.modules.sensing.access.domain import MINUTE_US, Int64, Window, places
+from yunnao.modules.sensing.access.standing import CODES, DEPARTMENT_RATE, RATE, Int8, Standings
 from yunnao.modules.sensing.contracts import Int32
 from yunnao.modules.sensing.domain.refusals import Refusal
 
@@ -36,8 +37,6 @@ letters_max = 1_000
 quarantine_rows_max = 100_000
 minutes_kept = timedelta(minutes=5)
 
-HELD = {"quarantined": "device_quarantined", "blocked": "device_blocked", "retired": "device_retired"}
-"""By standing, the code of what such a device sends."""
 LISTED = {
     "device_unknown": "unknown",
     "product_unknown": "unknown",
@@ -72,6 +71,8 @@ class Watch:
     storms: set[int] = field(default_factory=set)
     senders: list[tuple[Int64, Int64]] = field(default_factory=list)
     """Places in the batch, and the numbers of the devices that sent them."""
+    stopped: Counter[str] = field(default_factory=Counter)
+    """Readings in columns that are refused, by code."""
 
     def look(self, name: str, spec: Product, numbers: Int32, at: Int64, arrival_us: Int64) -> list[Refusal]:
         """Refusals among the messages `at` these places of the batch, of one product's devices.
@@ -81,6 +82,15 @@ class Watch:
         self.senders.append((at, numbers.astype(np.int64)))
         return self.guard.look(self, name, spec, numbers.astype(np.int64), at, arrival_us)
 
+    def look_at_readings(
+        self, name: str, spec: Product, numbers: Int32, time_us: Int64, arrival_us: Int64
+    ) -> Int8:
+        """Which of n readings of a product's devices are stopped, as places in `CODES`; `name` keeps the
+        counts apart. They came many together, perhaps from long ago: they count in the minute of their
+        own time, at the latest of their arrival, and of a department as one message of each device.
+        """
+        return self.guard.look_at_readings(self, name, spec, numbers.astype(np.int64), time_us, arrival_us)
+
 
 class Guard:
     """One for an ingest worker."""
@@ -88,8 +98,7 @@ class Guard:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._version = -1
-        self._held: Int64 = np.zeros(0, np.int64)
-        self._standing: list[str] = []
+        self._standings = Standings()
         self._limits: list[tuple[str, int]] = []
         self._owned: Int64 = np.zeros(0, np.int64)
         self._owner: Int64 = np.zeros(0, np.int64)
@@ -99,8 +108,7 @@ class Guard:
 
     async def begin(self, tx: Transaction, lane: int, arrival_us: Int64) -> Watch:
         """Looks at what changed, and at what departments sent through other lanes."""
-        row = await (await tx.execute(QUERIES["registry_version"])).fetchone()
-        version = int(row["version"]) if row else 0
+        version = await self._standings.refresh(tx)
         limits = [
             (row["department"], row["messages_per_minute_max"])
             for row in await (await tx.execute(QUERIES["limits"])).fetchall()
@@ -116,9 +124,6 @@ class Guard:
         return Watch(self, lane)
 
     async def _refresh(self, tx: Transaction, version: int, limits: list[tuple[str, int]]) -> None:
-        rows = await (await tx.execute(QUERIES["not_active"])).fetchall()
-        self._held = np.array([row["number"] for row in rows], np.int64)
-        self._standing = [row["standing"] for row in rows]
         if [name for name, _ in limits] != [name for name, _ in self._limits]:
             self._owned = self._owner = np.zeros(0, np.int64)
             self._departments.clear()
@@ -139,7 +144,8 @@ class Guard:
         self, watch: Watch, name: str, spec: Product, keys: Int64, at: Int64, arrival_us: Int64
     ) -> list[Refusal]:
         """As `Watch.look`; `keys` are numbers of devices."""
-        refused = self._look_at_standing(keys, at)
+        codes = self._standings.codes(keys)
+        refused = {int(at[i]): Refusal(int(at[i]), CODES[codes[i]]) for i in np.flatnonzero(codes).tolist()}
         place, watch.windows[name] = places(self._windows.get((watch.lane, name), Window()), keys, arrival_us)
         limit = spec.messages_per_minute_max
         if limit is not None:
@@ -156,13 +162,26 @@ class Guard:
             self._look_at_departments(watch, keys, at, arrival_us, refused)
         return list(refused.values())
 
-    def _look_at_standing(self, keys: Int64, at: Int64) -> dict[int, Refusal]:
-        if not len(self._held):
-            return {}
-        found = np.minimum(np.searchsorted(self._held, keys), len(self._held) - 1)
-        held = np.flatnonzero(self._held[found] == keys).tolist()
-        codes = {i: HELD[self._standing[int(found[i])]] for i in held}
-        return {int(at[i]): Refusal(int(at[i]), code) for i, code in codes.items()}
+    def look_at_readings(
+        self, watch: Watch, name: str, spec: Product, keys: Int64, time_us: Int64, arrival_us: Int64
+    ) -> Int8:
+        """As `Watch.look_at_readings`; `keys` are numbers of devices."""
+        codes = self._standings.codes(keys)
+        limit = spec.messages_per_minute_max
+        if limit is not None:
+            before = watch.windows.get(name) or self._windows.get((watch.lane, name), Window())
+            place, watch.windows[name] = places(before, keys, np.minimum(time_us, arrival_us))
+            over = place >= limit
+            senders, counts = np.unique(keys[over], return_counts=True)
+            watch.over.update(dict(zip(senders.tolist(), counts.tolist(), strict=True)))
+            codes[over & (codes == 0)] = RATE
+        if self._limits and len(keys):
+            senders = np.unique(keys)
+            refused: dict[int, Refusal] = {}
+            arrived = np.full(len(senders), arrival_us.max())
+            self._look_at_departments(watch, senders, np.arange(len(senders)), arrived, refused)
+            codes[np.isin(keys, senders[list(refused)]) & (codes == 0)] = DEPARTMENT_RATE
+        return codes
 
     def _look_at_departments(
         self, watch: Watch, keys: Int64, at: Int64, arrival_us: Int64, refused: dict[int, Refusal]

@@ -13,6 +13,7 @@ from yunnao.infra.postgres import Transaction
 from yunnao.infra.telemetry import READINGS_REFUSED
 from yunnao.kernel.packs.scene import Metric, Product
 from yunnao.kernel.time import Clock
+from yunnao.modules.sensing.access.standing import CODES, Standings
 from yunnao.modules.sensing.batches import influx
 from yunnao.modules.sensing.batches.contracts import Columns, Taken, rejected, rejected_listed_max
 from yunnao.modules.sensing.contracts import Floats, Int64, Rejected
@@ -57,6 +58,7 @@ class BatchDoor:
         self._clock = clock
         self._nervous = nervous
         self._registry = Registry()
+        self._standings = Standings()
         self._one_at_a_time = asyncio.Lock()
         self._room = asyncio.Semaphore(batches_at_once_max)
 
@@ -87,11 +89,12 @@ class BatchDoor:
         """Publishes what every rule allows, and tells of the rest."""
         async with self._one_at_a_time:
             await self._registry.refresh(tx)
+            await self._standings.refresh(tx)
             rows = await self._registry.find(tx, columns.devices)
             products = {name: self._registry.product(name) for name in rows}
         known = {name: product for name, product in products.items() if product is not None}
         arrival_us = to_us(self._clock.now())
-        sorting = await asyncio.to_thread(_sort, columns, known, rows, arrival_us)
+        sorting = await asyncio.to_thread(_sort, columns, known, rows, arrival_us, self._standings)
         await self._nervous.publish_stored(
             [
                 (COLUMNS_SUBJECTS[lane], chunk, None)
@@ -104,7 +107,11 @@ class BatchDoor:
 
 
 def _sort(
-    columns: Columns, known: dict[str, ProductDevices], rows: dict[str, Int64], arrival_us: int
+    columns: Columns,
+    known: dict[str, ProductDevices],
+    rows: dict[str, Int64],
+    arrival_us: int,
+    standings: Standings,
 ) -> _Sorting:
     """Every reading to its lane, or refused."""
     n = len(columns.device)
@@ -114,6 +121,7 @@ def _sort(
     )
     for name, product in known.items():
         if columns.product in (None, name):
+            _stop(sorting, product, rows[name], standings)
             for metric, at in _by_metric(columns, rows[name]):
                 _sort_metric(sorting, name, product, metric, rows[name], at)
     lost = np.flatnonzero(sorting.open)
@@ -127,6 +135,17 @@ def _sort(
             },
         )
     return sorting
+
+
+def _stop(sorting: _Sorting, product: ProductDevices, rows: Int64, standings: Standings) -> None:
+    """Refuses the readings of devices that are held back, and takes the devices out of `rows`."""
+    known = np.flatnonzero(rows >= 0)
+    codes = np.zeros(len(rows), np.int8)
+    codes[known] = standings.codes(product.numbers[rows[known]].astype(np.int64))
+    for code in np.unique(codes[codes > 0]).tolist():
+        readings = np.flatnonzero(codes[sorting.columns.device] == code)
+        sorting.refuse(readings, CODES[code], lambda _: {})
+    rows[codes > 0] = -1
 
 
 def _by_metric(columns: Columns, rows: Int64) -> Iterator[tuple[str, Int64 | None]]:
