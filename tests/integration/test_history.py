@@ -271,6 +271,31 @@ async def test_files_of_an_object_store_answer_the_same(city: City, lake: Lake, 
     assert near.table.num_rows == 9
 
 
+async def test_any_number_of_hot_readings_is_reduced_beside_the_sealed_ones(
+    city: City, lake: Lake, history: History, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history_room, "hot_rows_max", 5)
+    level = {"product": "level", "metric": "level", "bucket": "1h", "aggregate": "count,min,max,mean"}
+    asked = {**level, **span(-3 * HOUR_S, HOUR_S)}
+    await measure(city, "L-1", range(-2 * HOUR_S, 0, 60))
+    before = (await client.get("/history/groups", params=asked)).json()["items"]
+    assert [each["count"] for each in before] == [60, 60]
+    await keep(city, lake)
+    assert (await client.get("/history/groups", params=asked)).json()["items"] == before
+    # Late ones, of which one is sealed already, and more than are held at once of the hour that runs.
+    await measure(city, "L-1", range(-2 * HOUR_S, -2 * HOUR_S + 61, 30))
+    await measure(city, "L-2", range(60, 660, 60))
+    found = (await client.get("/history/groups", params=asked)).json()["items"]
+    assert [each["count"] for each in found] == [61, 60, 10]
+    assert found[1:2] == before[1:]
+    levels = [s % 7 / 2 for s in range(60, 660, 60)]
+    assert (found[2]["min"], found[2]["max"], found[2]["mean"]) == (
+        min(levels),
+        max(levels),
+        sum(levels) / len(levels),
+    )
+
+
 async def test_questions_wait_for_their_turn(city: City, history: History) -> None:
     await measure(city, "L-1", range(0, 100, 10))
     question = Question([SeriesName("L-1", "level")], NOW, NOW + timedelta(hours=1), "1h")

@@ -103,6 +103,19 @@ class Grid:
     width_us: int
 
 
+PARTS = pa.schema(
+    [
+        ("group", pa.int32()),
+        ("bucket", pa.int64()),
+        ("n", pa.int64()),
+        ("sum", pa.float64()),
+        ("min", pa.float64()),
+        ("max", pa.float64()),
+    ]
+)
+"""What is known of a group and bucket: parts of one add up, wherever they were made."""
+
+
 class Engine(Protocol):
     """Whoever reads the sources; every call blocks and is made in a thread."""
 

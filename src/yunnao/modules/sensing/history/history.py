@@ -4,22 +4,25 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from psycopg.errors import QueryCanceled
 
-from yunnao.infra.postgres import Transaction, load_queries
+from yunnao.infra.postgres import STATEMENT_TIMEOUT_S, Transaction, load_queries
 from yunnao.kernel.errors import InvalidInput, NotFound, TooLarge
 from yunnao.kernel.packs.scene import Metric
 from yunnao.kernel.time import Clock
 from yunnao.modules.sensing.contracts import Int32, Int64, Readings
-from yunnao.modules.sensing.domain.times import to_us
+from yunnao.modules.sensing.domain.times import from_us, to_us
 from yunnao.modules.sensing.history import buckets, shaping
 from yunnao.modules.sensing.history.contracts import (
     GROUP_AGGREGATES,
+    PARTS,
     Aggregate,
     Answer,
     Engine,
@@ -45,6 +48,8 @@ columns_rows_max = 20_000_000
 points_max = 10_000
 hot_rows_max = 5_000_000
 """Hot readings that one question takes into memory, about 150 MB."""
+reduce_tries_max = 3
+"""How often hot readings are reduced again because some were sealed meanwhile, once an hour."""
 questions_at_once_max = 4
 default_span = timedelta(hours=24)
 NOTHING: Int32 = np.zeros(0, np.int32)
@@ -184,9 +189,10 @@ class History:
     ) -> pa.Table:
         """Means of numbered `series` (not none) over equal steps from `start` on, where there are
         readings: columns series, step and mean. Raises TooLarge `hot_too_large`."""
-        sources = await self._sources(tx, series.tolist(), start, until)
         grid = Grid(to_us(start), step_us)
-        found = await self._run(lambda: self._engine.aggregate(sources, series, series, grid, ends=False))
+        parts = await self._parts(tx, series, series, (start, until), grid)
+        found = parts.group_by(["group", "bucket"]).aggregate([("sum", "sum"), ("n", "sum")])
+        found = found.rename_columns(["group", "bucket", "sum", "n"])
         mean = pc.divide(found["sum"], pc.cast(found["n"], pa.float64()))
         return pa.table({"series": found["group"], "step": found["bucket"], "mean": mean})
 
@@ -217,13 +223,49 @@ class History:
             return buckets.nothing(aggregates)
         grid = buckets.grid_of(edges)
         ends = "last" in aggregates or "rate" in aggregates
-        sources = await self._sources(tx, series.tolist(), *span)
+        if ends:
+            sources = await self._sources(tx, series.tolist(), *span)
+            table = await self._run(lambda: self._engine.aggregate(sources, series, group, grid, ends=True))
+        else:
+            table = await self._parts(tx, series, group, span, grid)
+        return await self._run(
+            lambda: buckets.measures(buckets.joined(table, grid, edges, ends=ends), aggregates)
+        )
 
-        def found() -> Any:
-            table = self._engine.aggregate(sources, series, group, grid, ends=ends)
-            return buckets.measures(buckets.joined(table, grid, edges, ends=ends), aggregates)
+    async def _parts(
+        self, tx: Transaction, series: Int32, group: Int32, span: tuple[datetime, datetime], grid: Grid
+    ) -> pa.Table:
+        """Parts of groups and buckets (PARTS, several of one possible).
 
-        return await self._run(found)
+        Hot readings later than all that is sealed are reduced in the database; earlier ones, which may be
+        sealed as well, are few and go to the engine. Should something of the later ones have been sealed
+        meanwhile, all is asked again. Raises TooLarge `hot_too_large`.
+        """
+        start, until = span
+        for _ in range(reduce_tries_max):
+            split = min(max(start, await asyncio.to_thread(self._sealed_until, series)), until)
+            table = PARTS.empty_table()
+            if start < split:
+                sources = await self._sources(tx, series.tolist(), start, split)
+                table = await self._run(
+                    partial(self._engine.aggregate, sources, series, group, grid, ends=False)
+                )
+            later: list[Any] = []
+            if split < until:
+                tables, late = await _hot_tables(tx), (split, until)
+                try:
+                    later = await hot.parts(tx, tables, series, group, late, grid.origin_us, grid.width_us)
+                except QueryCanceled as error:
+                    raise TooLarge("question_too_long", limit_s=STATEMENT_TIMEOUT_S) from error
+            if split == until or await asyncio.to_thread(self._sealed_until, series) <= split:
+                return pa.concat_tables([table.cast(PARTS), pa.Table.from_pylist(later, PARTS)])
+        raise TooLarge("hot_too_large", limit=hot_rows_max)
+
+    def _sealed_until(self, series: Int32) -> datetime:
+        """After the newest reading of the lake's files in which some of `series` (ascending) may be."""
+        snapshot = self._lake.readings.snapshot()
+        own = snapshot.overlapping("series", int(series[0]), int(series[-1]))
+        return from_us(int(snapshot.bounds["time"][1][own].max(initial=-1)) + 1)
 
     async def _sources(
         self, tx: Transaction, series: Sequence[int], start: datetime, until: datetime

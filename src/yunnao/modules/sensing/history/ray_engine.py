@@ -13,24 +13,14 @@ import pyarrow as pa
 from yunnao.infra.lake import LakeTable
 from yunnao.kernel.errors import Unavailable
 from yunnao.modules.sensing.contracts import Int32
-from yunnao.modules.sensing.history.contracts import Grid, Sources
+from yunnao.modules.sensing.history.contracts import PARTS, Grid, Sources
 from yunnao.modules.sensing.lake.tables import READING
 
 KEY = ["series", "time"]
 PLACE = ["group", "bucket"]
-BASE = pa.schema(
-    [
-        ("group", pa.int32()),
-        ("bucket", pa.int64()),
-        ("n", pa.int64()),
-        ("sum", pa.float64()),
-        ("min", pa.float64()),
-        ("max", pa.float64()),
-    ]
-)
 ENDS = pa.schema(
     [
-        *BASE,
+        *PARTS,
         ("first_us", pa.int64()),
         ("first", pa.float64()),
         ("last_us", pa.int64()),
@@ -71,7 +61,7 @@ class RayEngine:
             value.max().alias("max"),
         ]
         if not ends:
-            return _as(placed.groupby(*PLACE).agg(*measures), BASE)
+            return _as(placed.groupby(*PLACE).agg(*measures), PARTS)
         measures += [col("us").min().alias("first_us"), col("us").max().alias("last_us")]
         found = placed.groupby(*PLACE).agg(*measures)
         for end in ("first", "last"):

@@ -6,7 +6,7 @@ can only take one by one (0.3 million rows/s measured against 1.7 million).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, LiteralString
 
 import numpy as np
@@ -14,15 +14,20 @@ import pyarrow as pa
 from psycopg import sql
 from psycopg.rows import tuple_row
 
-from yunnao.infra.postgres import Transaction, load_queries
+from yunnao.infra.postgres import Row, Transaction, load_queries
 from yunnao.modules.sensing.contracts import Floats, Int32, Int64
 from yunnao.modules.sensing.copying import POSTGRES_EPOCH_US
 from yunnao.modules.sensing.domain.partitions import Span, span_named
+from yunnao.modules.sensing.domain.times import from_us
 from yunnao.modules.sensing.lake.tables import READING
 
 QUERIES = load_queries("yunnao.modules.sensing.lake")
 NUMBERS_ONLY = "reading_run"
 """The table, and how its partitions begin, without a column for texts."""
+listed_series_max = 20
+"""Series that are named one by one; more of them are found by their range."""
+_NUMBER: LiteralString = "coalesce(value, 'NaN')"
+_NUMBER_BESIDE_TEXT: LiteralString = "CASE WHEN value_text IS NULL THEN coalesce(value, 'NaN') END"
 _ARRAY_HEADER_BYTES = 20
 """Of a one-dimensional array without NULLs in PostgreSQL's binary format."""
 
@@ -64,10 +69,10 @@ async def read(
     found = [READING.empty_table()]
     for table in tables:
         if table.startswith(NUMBERS_ONLY):
-            found.append(await _read(tx, table, "coalesce(value, 'NaN')", where, parameters, limit))
+            found.append(await _read(tx, table, _NUMBER, where, parameters, limit))
             continue
         numeric, textual = [*where, "value_text IS NULL"], [*where, "value_text IS NOT NULL"]
-        found.append(await _read(tx, table, "coalesce(value, 'NaN')", numeric, parameters, limit))
+        found.append(await _read(tx, table, _NUMBER, numeric, parameters, limit))
         found.append(await _read(tx, table, "value_text", textual, parameters, limit))
     return pa.concat_tables(found)
 
@@ -102,6 +107,42 @@ async def _read(
     return readings_table(
         series, time_us, None if textual else _values(raw[2], ">f8").astype(np.float64), texts
     )
+
+
+async def parts(
+    tx: Transaction,
+    tables: Sequence[str],
+    series: Int32,
+    group: Int32,
+    span: tuple[datetime, datetime],
+    origin_us: int,
+    width_us: int,
+) -> list[Row]:
+    """Readings of [start, until) by group and bucket of equal width: `group`, `bucket`, `n`, `sum`, `min`,
+    `max`. They are reduced where they lie, in one statement, so that no number of them is too many to
+    hold. `series` and `group` are pairs, `series` ascending; both tables never hold the same reading.
+    """
+    few = len(series) <= listed_series_max
+    asked: tuple[int, int] | list[int] = series.tolist() if few else (int(series[0]), int(series[-1]))
+    where, parameters = _where(asked, *span)
+    chosen = sql.SQL(" AND ").join(map(sql.SQL, where))
+    rows = sql.SQL(" UNION ALL ").join(
+        sql.SQL("SELECT series, time, {} AS v FROM {} WHERE {}").format(
+            sql.SQL(_NUMBER if table.startswith(NUMBERS_ONLY) else _NUMBER_BESIDE_TEXT),
+            sql.Identifier("sensing", table),
+            chosen,
+        )
+        for table in tables
+    )
+    parameters |= {
+        "numbers": series.tolist(),
+        "places": group.tolist(),
+        "origin": from_us(origin_us),
+        "width": timedelta(microseconds=width_us),
+        "origin_us": origin_us,
+        "width_us": width_us,
+    }
+    return await (await tx.execute(sql.SQL(QUERIES["hot_parts"]).format(rows=rows), parameters)).fetchall()
 
 
 def readings_table(

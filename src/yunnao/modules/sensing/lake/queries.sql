@@ -81,3 +81,15 @@ FROM sensing.product WHERE (spec ->> 'retention_days') IS NOT NULL ORDER BY prod
 -- name: series_of_products
 SELECT s.series FROM sensing.series s JOIN sensing.device d ON d.number = s.device
 WHERE d.product = ANY(%(products)s) ORDER BY s.series;
+
+-- name: hot_parts
+-- date_bin counts in whole microseconds, and once for each reading; numbers of buckets are for groups.
+SELECT p.place AS "group",
+       (extract(epoch FROM p.bin) * 1000000 - %(origin_us)s)::bigint / %(width_us)s AS bucket,
+       p.n, p.sum, p.min, p.max
+FROM (
+    SELECT w.place, date_bin(%(width)s, r.time, %(origin)s) AS bin,
+           count(*) AS n, sum(v) AS sum, min(v) AS min, max(v) AS max
+    FROM ({rows}) AS r JOIN unnest(%(numbers)s::int[], %(places)s::int[]) AS w (series, place) USING (series)
+    GROUP BY 1, 2
+) AS p;
