@@ -5,7 +5,7 @@ from typing import Annotated
 
 import h3.api.numpy_int as h3
 import orjson
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 
 from yunnao.infra.http import CurrentPrincipal, Tx
 from yunnao.infra.postgres import Transaction
@@ -29,7 +29,7 @@ from yunnao.modules.twin.facade import Twin
 ids_max = 500
 Name = Annotated[str | None, Query(max_length=128)]
 Names = Annotated[list[str] | None, Query(max_length=ids_max)]
-Named = Callable[[Transaction, Principal, LiveDevices], Awaitable[models.LiveDevicesOut]]
+Named = Callable[[Transaction, Principal, LiveDevices], Awaitable[Response]]
 Box = Annotated[str | None, Query(max_length=200, description="West, south, east, north; WGS 84.")]
 
 
@@ -39,10 +39,10 @@ def router(
     """Every door; paths without the API's prefix."""
     routes, live = APIRouter(tags=["live"]), sensing.live
 
-    async def named(tx: Transaction, principal: Principal, found: LiveDevices) -> models.LiveDevicesOut:
+    async def named(tx: Transaction, principal: Principal, found: LiveDevices) -> Response:
         names: dict[str, Text] = await twin.names(tx, [device.entity for device in found.items])
         hidden = await rights.hidden(tx, principal, [device.number for device in found.items])
-        return models.devices_out(found, names, hidden)
+        return Response(models.devices_json(found, names, hidden), media_type="application/json")
 
     _devices(routes, live, identity, named)
     _places(routes, live, identity, named)
@@ -51,10 +51,10 @@ def router(
 
 
 def _devices(routes: APIRouter, live: Live, identity: Identity, named: Named) -> None:
-    @routes.get("/live/values")
+    @routes.get("/live/values", response_model=models.LiveDevicesOut)
     async def get_values(
         tx: Tx, principal: CurrentPrincipal, *, device: Names = None, entity: Name = None
-    ) -> models.LiveDevicesOut:
+    ) -> Response:
         """The newest values of devices, or of every device that watches an entity."""
         identity.authorize(principal, "device:read", Resource("Device"))
         if (device is None) == (entity is None):
@@ -66,18 +66,18 @@ def _devices(routes: APIRouter, live: Live, identity: Identity, named: Named) ->
 
 
 def _places(routes: APIRouter, live: Live, identity: Identity, named: Named) -> None:
-    @routes.get("/live/box")
+    @routes.get("/live/box", response_model=models.LiveDevicesOut)
     async def get_box(
         tx: Tx,
         principal: CurrentPrincipal,
         bbox: Annotated[str, Query(max_length=200, description="West, south, east, north; WGS 84.")],
         metric: Name = None,
         product: Name = None,
-    ) -> models.LiveDevicesOut:
+    ) -> Response:
         identity.authorize(principal, "device:list")
         return await named(tx, principal, await live.in_box(tx, _box(bbox), metric, product))
 
-    @routes.post("/live/within")
+    @routes.post("/live/within", response_model=models.LiveDevicesOut)
     async def find_within(
         tx: Tx,
         principal: CurrentPrincipal,
@@ -86,7 +86,7 @@ def _places(routes: APIRouter, live: Live, identity: Identity, named: Named) -> 
         district: Name = None,
         metric: Name = None,
         product: Name = None,
-    ) -> models.LiveDevicesOut:
+    ) -> Response:
         """Devices within a GeoJSON polygon, or in a district by its code."""
         identity.authorize(principal, "device:list")
         if (polygon is None) == (district is None):
@@ -96,7 +96,7 @@ def _places(routes: APIRouter, live: Live, identity: Identity, named: Named) -> 
         shape = orjson.dumps({"type": polygon.type, "coordinates": polygon.coordinates}).decode()
         return await named(tx, principal, await live.in_polygon(tx, shape, metric, product))
 
-    @routes.get("/live/nearest")
+    @routes.get("/live/nearest", response_model=models.LiveDevicesOut)
     async def find_nearest(
         tx: Tx,
         principal: CurrentPrincipal,
@@ -105,7 +105,7 @@ def _places(routes: APIRouter, live: Live, identity: Identity, named: Named) -> 
         k: Annotated[int, Query(ge=1, le=near_max)] = 10,
         metric: Name = None,
         product: Name = None,
-    ) -> models.LiveDevicesOut:
+    ) -> Response:
         identity.authorize(principal, "device:list")
         return await named(tx, principal, await live.nearest(tx, lon, lat, k, metric, product))
 

@@ -6,10 +6,18 @@ from math import isnan
 from typing import Any, Literal
 
 import numpy as np
+import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
 from yunnao.kernel.text import Text
-from yunnao.modules.sensing.live.contracts import Freshness, LiveCells, LiveDevices, NetOverview, Part
+from yunnao.modules.sensing.live.contracts import (
+    Freshness,
+    LiveCells,
+    LiveDevice,
+    LiveDevices,
+    NetOverview,
+    Part,
+)
 from yunnao.modules.sensing.sharing.rights import Hidden, seen
 
 
@@ -109,29 +117,44 @@ class NetTrendOut(BaseModel):
     never: list[float | None]
 
 
-def devices_out(found: LiveDevices, names: Mapping[str, Text], hidden: Hidden) -> LiveDevicesOut:
-    return LiveDevicesOut(
-        items=[
-            LiveDeviceOut(
-                device=device.id,
-                name=device.name,
-                product=device.product,
-                entity=ThingOut(id=device.entity, name=names.get(device.entity, device.name)),
-                lon=device.lon,
-                lat=device.lat,
-                state=device.state,
-                last_seen=device.last_seen,
-                latest={
-                    name: LatestOut(value=v.value, time=v.time)
-                    for name, v in seen(device.latest, device.number, hidden).items()
-                },
-                metres=None if device.metres is None else round(device.metres, 1),
-            )
-            for device in found.items
-        ],
-        hidden=len(hidden),
-        **_freshness(found.freshness),
+def devices_json(found: LiveDevices, names: Mapping[str, Text], hidden: Hidden) -> bytes:
+    """A `LiveDevicesOut` as JSON.
+
+    Written without models: for ten thousand devices they would take most of the answer's time.
+    """
+    return orjson.dumps(
+        {
+            "items": [_device(device, names, hidden) for device in found.items],
+            "hidden": len(hidden),
+            **_freshness(found.freshness),
+        },
+        default=_words,
+        option=orjson.OPT_UTC_Z,
     )
+
+
+def _device(device: LiveDevice, names: Mapping[str, Text], hidden: Hidden) -> dict[str, Any]:
+    return {
+        "device": device.id,
+        "name": device.name,
+        "product": device.product,
+        "entity": {"id": device.entity, "name": names.get(device.entity, device.name)},
+        "lon": device.lon,
+        "lat": device.lat,
+        "state": device.state,
+        "last_seen": device.last_seen,
+        "latest": {
+            name: {"value": held.value, "time": held.time}
+            for name, held in seen(device.latest, device.number, hidden).items()
+        },
+        "metres": None if device.metres is None else round(device.metres, 1),
+    }
+
+
+def _words(text: Any) -> dict[str, Any]:
+    if not isinstance(text, Text):
+        raise TypeError(type(text).__name__)
+    return {"zh": text.zh, "en": text.en}
 
 
 def cells_out(
