@@ -174,6 +174,12 @@ async def test_the_owner_decides_and_nobody_else(city: City, sharing: Sharing) -
         own = await sharing.shares.ask(tx, WATER, ShareDraft("own", until, devices=["L-2"]))
         assert own.valid
         assert [name.en for name in own.names] == ["L-2"]
+        asked, owned = [
+            (await sharing.shares.page(tx, ROADS, limit=9, side=side)).items for side in ("asking", "owning")
+        ]
+        assert ([each.id for each in asked], owned) == ([share], [])
+        waiting = await sharing.shares.page(tx, STEWARD, limit=9, side="owning", state="asked")
+        assert waiting.items == []
 
 
 async def test_the_catalogue_tells_of_devices_what_their_grade_allows(city: City, sharing: Sharing) -> None:

@@ -38,6 +38,7 @@ const routes: RouteRecordRaw[] = [
   { path: '/rules/:scene/:rule', component: () => import('./pages/RulePage.vue'), props: true, meta: { layout: 'office', roles: ruleReaders, title: 'rules.title' } },
   { path: '/devices', component: () => import('./pages/DevicesPage.vue'), meta: { layout: 'office', roles: observers, title: 'devices.title' } },
   { path: '/devices/:device', component: () => import('./pages/DevicePage.vue'), props: true, meta: { layout: 'office', roles: observers, title: 'devices.title' } },
+  { path: '/sharing/:tab?', component: () => import('./pages/SharingPage.vue'), props: true, meta: { layout: 'office', roles: [...observers, 'administrator'], title: 'sharing.title' } },
   { path: '/admin/:tab?', component: () => import('./pages/AdminPage.vue'), props: true, meta: { layout: 'office', roles: ['administrator'], title: 'admin.title' } },
   { path: '/403', component: () => import('./pages/ForbiddenPage.vue'), meta: { layout: 'public', title: 'error.forbiddenTitle' } },
   { path: '/:rest(.*)*', component: () => import('./pages/MissingPage.vue'), meta: { layout: 'public', title: 'error.missingTitle' } },

@@ -85,7 +85,7 @@ function band(name: string, low: Point[], high: Point[], colour: string, id: str
 function axis(line: Line, right: boolean, range: { min: number; max: number } | null): Record<string, unknown> {
   return {
     type: 'value', scale: true, position: right ? 'right' : 'left', name: line.unit, nameTextStyle: { ...axisText(), align: right ? 'right' : 'left' },
-    ...(range ?? {}), axisLabel: { ...axisText(), formatter: (v: number) => String(Number(v.toPrecision(4))) },
+    ...(range ?? {}), axisLabel: { ...axisText(), showMinLabel: range === null || range.min === 0, showMaxLabel: false, formatter: (v: number) => String(Number(v.toPrecision(4))) },
     splitLine: { show: !right, lineStyle: { color: token('--line'), type: 'dashed' } },
   }
 }

@@ -16,6 +16,7 @@ export const netPages: readonly NetPage[] = [
   { to: '/devices', label: 'nav.devices', roles: observers },
   { to: '/alarms', label: 'nav.alarms', roles: observers },
   { to: '/rules', label: 'rules.title', roles: ruleReaders },
+  { to: '/sharing', label: 'sharing.title', roles: [...observers, 'administrator'] },
 ]
 
 /** The tab that a path belongs to. */

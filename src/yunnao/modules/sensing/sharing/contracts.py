@@ -11,6 +11,8 @@ from yunnao.kernel.text import Text
 Grade = Literal["general", "important", "core"]
 """GB/T 43697-2024: 一般, 重要, 核心."""
 ShareState = Literal["asked", "granted", "refused", "withdrawn", "revoked"]
+Side = Literal["asking", "owning"]
+"""Of a share, the one that a reader stands on."""
 Channel = Literal["webhook", "mqtt", "events", "sensorthings"]
 Mode = Literal["every", "interval", "change"]
 SubscriptionState = Literal["active", "parked", "full", "ended"]

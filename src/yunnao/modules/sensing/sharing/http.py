@@ -10,7 +10,7 @@ from yunnao.infra.http import CurrentPrincipal, Tx
 from yunnao.infra.pages import Limit, decode_cursor, encode_cursor, text_cursor
 from yunnao.kernel.errors import InvalidInput
 from yunnao.modules.sensing.sharing import http_models as models
-from yunnao.modules.sensing.sharing.contracts import ShareDraft, ShareState, SubscriptionDraft
+from yunnao.modules.sensing.sharing.contracts import ShareDraft, ShareState, Side, SubscriptionDraft
 from yunnao.modules.sensing.sharing.facade import Sharing
 from yunnao.modules.sensing.sharing.shares import Shares
 from yunnao.modules.sensing.sharing.subscriptions import Subscriptions
@@ -84,11 +84,14 @@ def _shares(routes: APIRouter, shares: Shares) -> None:
         tx: Tx,
         principal: CurrentPrincipal,
         state: ShareState | None = None,
+        side: Side | None = None,
         limit: Limit = 50,
         cursor: str | None = None,
     ) -> models.SharesOut:
-        """What one's department asked for and what it is asked for, newest first."""
-        page = await shares.page(tx, principal, state=state, limit=limit, before=_uuid_cursor(cursor))
+        """What one's department asked for (`side` asking) and what it is asked for (owning), newest first."""
+        page = await shares.page(
+            tx, principal, state=state, side=side, limit=limit, before=_uuid_cursor(cursor)
+        )
         return models.SharesOut(
             items=[models.ShareOut.model_validate(item) for item in page.items],
             next=encode_cursor(page.after) if page.after else None,

@@ -51,6 +51,8 @@ SELECT s.*, s.state = 'granted' AND s.valid_until > %(now)s AS valid, p.spec -> 
 FROM sensing.share s LEFT JOIN sensing.product p ON p.product = s.product
 WHERE (%(id)s::uuid IS NULL OR s.id = %(id)s)
   AND (%(everything)s OR s.department = %(department)s OR s.owner = %(department)s)
+  AND (%(side)s::text IS NULL OR %(side)s = 'asking' AND s.department = %(department)s
+       OR %(side)s = 'owning' AND (%(everything)s OR s.owner = %(department)s))
   AND (%(state)s::text IS NULL OR s.state = %(state)s)
   AND (%(before)s::uuid IS NULL OR s.id < %(before)s)
 ORDER BY s.id DESC LIMIT %(limit)s;

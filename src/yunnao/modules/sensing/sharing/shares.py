@@ -21,6 +21,7 @@ from yunnao.modules.sensing.sharing.contracts import (
     Share,
     ShareDraft,
     SharePage,
+    Side,
 )
 from yunnao.modules.sensing.sharing.subscribers import cut_off
 
@@ -137,11 +138,12 @@ class Shares:
         *,
         limit: int,
         state: str | None = None,
+        side: Side | None = None,
         before: UUID | None = None,
     ) -> SharePage:
-        """What the principal's department asked for and is asked for, newest first."""
+        """What the principal's department asked for and is asked for, or one `side` of it, newest first."""
         self._identity.authorize(principal, "share:read")
-        rows = await self._select(tx, principal, limit=limit + 1, state=state, before=before)
+        rows = await self._select(tx, principal, limit=limit + 1, state=state, side=side, before=before)
         items = [_share(row) for row in rows[:limit]]
         return SharePage(items, str(items[-1].id) if len(rows) > limit else None)
 
@@ -242,6 +244,7 @@ class Shares:
         limit: int,
         id: UUID | None = None,
         state: str | None = None,
+        side: Side | None = None,
         before: UUID | None = None,
     ) -> list[Row]:
         return await _rows(
@@ -249,6 +252,7 @@ class Shares:
             "shares",
             id=id,
             state=state,
+            side=side,
             before=before,
             limit=limit,
             now=self._clock.now(),
