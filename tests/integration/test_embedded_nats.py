@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import nats
@@ -139,6 +140,20 @@ def test_a_taken_mqtt_port_is_replaced_and_remembered(home: Path) -> None:
     assert told == ["mqtt_port_taken"]
     stop_nats(home)
     assert ensure_nats(home, mqtt_port=wanted).device.port == first.device.port
+
+
+def test_a_killed_server_comes_back_at_the_ports_that_devices_know(home: Path) -> None:
+    first = ensure_nats(home, mqtt_port=pick_port())
+    os.kill(first.pid, signal.SIGKILL)
+    with suppress(psutil.NoSuchProcess):
+        psutil.Process(first.pid).wait(10)
+    with socket.socket() as dying:
+        dying.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        dying.bind(("127.0.0.1", first.device.port))
+        dying.listen()
+        threading.Timer(1, dying.close).start()
+        again = ensure_nats(home, mqtt_port=first.device.port)
+    assert (again.device.port, again.url) == (first.device.port, first.url)
 
 
 def test_a_deleted_home_leaves_no_server_behind_at_the_next_start(home: Path) -> None:

@@ -35,9 +35,9 @@ from yunnao.infra.embedded.processes import (
     new_secret,
     one_starter,
     open_folder,
-    pick_port,
     process_of,
     read_state,
+    same_port,
     silent,
     write_private,
     write_state,
@@ -280,13 +280,13 @@ def _choose_ports(folder: Path, wanted_mqtt: int, on_progress: Progress) -> _Por
     """The remembered ports where they are free. A replaced MQTT port stays: devices know it."""
     state: dict[str, Any] = read_state(folder / "server.json")
     same_wish = state.get("wanted_mqtt_port") == wanted_mqtt
-    mqtt_port = pick_port(state.get("mqtt_port") if same_wish else None, wanted_mqtt)
+    mqtt_port = same_port(state.get("mqtt_port") if same_wish else None, wanted_mqtt)
     if mqtt_port != wanted_mqtt:
         on_progress("mqtt_port_taken", wanted=wanted_mqtt, port=mqtt_port)
-    port = pick_port(state.get("port"), besides=(mqtt_port,))
-    monitor_port = pick_port(state.get("monitor_port"), besides=(mqtt_port, port))
+    port = same_port(state.get("port"), besides=(mqtt_port,))
+    monitor_port = same_port(state.get("monitor_port"), besides=(mqtt_port, port))
     besides = (mqtt_port, port, monitor_port)
-    ports = _Ports(port, monitor_port, mqtt_port, pick_port(state.get("websocket_port"), besides=besides))
+    ports = _Ports(port, monitor_port, mqtt_port, same_port(state.get("websocket_port"), besides=besides))
     write_state(folder / "server.json", {**state, **asdict(ports), "wanted_mqtt_port": wanted_mqtt})
     return ports
 

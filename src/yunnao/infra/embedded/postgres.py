@@ -33,10 +33,10 @@ from yunnao.infra.embedded.processes import (
     new_secret,
     one_starter,
     open_folder,
-    pick_port,
     poll_pause_s,
     process_of,
     read_state,
+    same_port,
     silent,
     write_private,
     write_state,
@@ -257,7 +257,7 @@ def _start(cluster: _Cluster, programs: Programs, durable: bool, on_progress: Pr
     """
     (cluster.data / "postmaster.pid").unlink(missing_ok=True)
     for attempt in range(1, starts_max + 1):
-        port = pick_port(read_state(cluster.state).get("port"))
+        port = same_port(read_state(cluster.state).get("port"))
         _configure(cluster, port, durable)
         write_state(cluster.state, {"base": str(cluster.base), "port": port})
         conf = f"-c config_file={shlex.quote(str(cluster.base / 'postgresql.conf'))}"

@@ -18,6 +18,7 @@ from yunnao.kernel.errors import Unavailable
 
 LOOPBACK = "127.0.0.1"
 lock_wait_s = 300.0
+port_wait_s = 10.0
 poll_pause_s = 0.02
 
 
@@ -82,6 +83,22 @@ def port_is_free(port: int, host: str = LOOPBACK) -> bool:
 
 def pick_port(*wanted: int | None, besides: tuple[int, ...] = ()) -> int:
     """The first of `wanted` that is free, else any free port; none of `besides`."""
+    return _first_free(wanted, besides)
+
+
+def same_port(known: int | None, *wanted: int | None, besides: tuple[int, ...] = ()) -> int:
+    """The port `known` of an earlier start, waited for up to `port_wait_s`; else as `pick_port`.
+
+    A server that was killed holds its ports until the system has taken it apart, and whoever knew it by
+    them would not find it at others.
+    """
+    until = time.monotonic() + port_wait_s
+    while known is not None and not port_is_free(known) and time.monotonic() < until:
+        time.sleep(poll_pause_s)
+    return _first_free((known, *wanted), besides)
+
+
+def _first_free(wanted: tuple[int | None, ...], besides: tuple[int, ...]) -> int:
     for port in wanted:
         if port is not None and port not in besides and port_is_free(port):
             return port
