@@ -39,8 +39,8 @@ resolution_least = 4
 polygon_points_max = 10_000
 silence_memory = timedelta(days=7)
 heard_kept_s = 1.0
-"""Where it takes longer than `heard_free_s` to tell who is online."""
-heard_free_s = 0.02
+"""Who is online, where there are more than `heard_free_rows` series: of fewer it is told in milliseconds."""
+heard_free_rows = 500_000
 few_share = 10
 """Where a box has less than one in so many of the devices, they are looked at one by one."""
 Readable = Callable[[Transaction, Index], Awaitable[Booleans | None]]
@@ -235,11 +235,10 @@ class Live:
         index = await self._places.index(tx)
         if self._heard and self._heard[1] == index.version and monotonic() < self._heard[0]:
             return index, *self._heard[2]
-        began = monotonic()
         now_us, seen_us = to_us(self._clock.now()), self._table.scan().seen_us
         found = await asyncio.to_thread(whole.heard, index, seen_us, now_us)
-        kept_s = heard_kept_s if monotonic() - began > heard_free_s else 0.0
-        self._heard = monotonic() + kept_s, index.version, found
+        if len(index.columns.device) > heard_free_rows:
+            self._heard = monotonic() + heard_kept_s, index.version, found
         return index, *found
 
     async def cells(
