@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -41,16 +41,13 @@ async def city(database_url: str, nats_server: EmbeddedNats, nats_url: str) -> A
 
 @dataclass
 class Worker:
-    """An ingest process that can be killed and started again."""
+    """A process that can be killed and started again: of a module, with its arguments."""
 
-    database_url: str
-    nats_url: str
-    home: Path
+    command: list[str]
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        module = "tests.integration.ingest_process"
-        command = [sys.executable, "-m", module, self.database_url, self.nats_url, str(self.home)]
+        command = [sys.executable, "-m", *self.command]
         environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}"}
         self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
 
@@ -60,9 +57,15 @@ class Worker:
         self.process.wait()
 
 
+def worker(database_url: str, nats_url: str, home: Path) -> AbstractContextManager[Worker]:
+    """An ingest worker."""
+    return running("tests.integration.ingest_process", database_url, nats_url, str(home))
+
+
 @contextmanager
-def worker(database_url: str, nats_url: str, home: Path) -> Iterator[Worker]:
-    made = Worker(database_url, nats_url, home)
+def running(*command: str) -> Iterator[Worker]:
+    """`python -m` of a module with its arguments, killed at the end."""
+    made = Worker(list(command))
     made.start()
     try:
         yield made
@@ -80,6 +83,7 @@ class Traffic:
 
     address: object
     start: datetime
+    messages: int = MESSAGES
     gateways: list[Gateway] = field(default_factory=list)
     threads: list[threading.Thread] = field(default_factory=list)
 
@@ -93,8 +97,7 @@ class Traffic:
             self.threads.append(thread)
 
     def _publish(self, gateway: Gateway, number: int) -> None:
-        rounds = MESSAGES // DEVICES
-        for turn in range(rounds):
+        for turn in range(self.messages // DEVICES):
             time = (self.start + timedelta(seconds=20 * turn)).isoformat()
             level = 0.5 if turn % 10 < 5 else 0.1
             for device in range(number, DEVICES, PUBLISHERS):
