@@ -11,7 +11,8 @@ import numpy as np
 
 from yunnao.bootstrap import open_platform
 from yunnao.infra.child_city import ChildCity
-from yunnao.infra.embedded.nats import find_nats
+from yunnao.infra.embedded.nats import find_nats, stop_nats
+from yunnao.infra.embedded.postgres import stop_postgres
 from yunnao.infra.gateway import Gateway
 from yunnao.infra.paths import project_root
 from yunnao.infra.settings import Settings
@@ -25,11 +26,14 @@ def own_city(**options: Any) -> Iterator[ChildCity]:
     with tempfile.TemporaryDirectory(prefix="yunnao-bench-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
         city = ChildCity(Path(folder) / "home", **options)
-        city.start()
         try:
+            city.start()
             yield city
         finally:
             city.stop()
+            # Those of a city that did not end by itself live on.
+            stop_nats(city.home)
+            stop_postgres(city.home)
 
 
 def gateway_of(city: ChildCity) -> Gateway:

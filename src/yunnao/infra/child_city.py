@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import httpx
 READY_S = 120.0
 STOP_S = 40.0
 POLL_S = 0.1
+UP = ("yunnao.entrypoints.cli.main", "up")
 
 
 def free_port() -> int:
@@ -25,10 +26,19 @@ def free_port() -> int:
 
 
 class ChildCity:
-    """Runs `yunnao up` as a process group with its own home and ports."""
+    """Runs `yunnao up`, or another Python `module` with its arguments, as a process group with its own
+    home and ports."""
 
-    def __init__(self, home: Path, *, simulate: bool = False, extra: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        home: Path,
+        *,
+        simulate: bool = False,
+        extra: Mapping[str, str] | None = None,
+        module: Sequence[str] = UP,
+    ) -> None:
         self.home = home
+        self._module = list(module)
         self.port = free_port()
         self.mqtt_port = free_port()
         self.base_url = f"http://127.0.0.1:{self.port}"
@@ -51,7 +61,7 @@ class ChildCity:
         self.home.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "yunnao.entrypoints.cli.main", "up"],
+                [sys.executable, "-m", *self._module],
                 env=self.environment,
                 stdout=log,
                 stderr=log,
