@@ -5,7 +5,7 @@ registry that is known; the others map what that one wrote.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -62,7 +62,7 @@ class Places:
             held = await self._usable(tx, database)
             if held is None or not held.head.serves(version):
                 held = await self._followed(tx, database, version, held)
-                await asyncio.to_thread(self._shared.write, held)
+                await _to_the_end(asyncio.to_thread(self._shared.write, held))
         # Mapped, the columns are those of all processes and not this one's own.
         return self._shared.read() or held
 
@@ -101,6 +101,16 @@ class Places:
         changed: tuple[Int32, Int32] = np.concatenate(devices), np.concatenate(series)
         orders = await asyncio.to_thread(before.after, columns, *changed)
         return Held(Head.of(database, version, names, began, monotonic()), columns, orders)
+
+
+async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """A thread cannot be told to stop: who is told to waits for it, and holds the lock until then."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
 
 
 def _take_devices(columns: Columns, found: Sequence[Any]) -> None:
