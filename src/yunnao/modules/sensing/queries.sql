@@ -60,12 +60,13 @@ SELECT id, product FROM sensing.device WHERE id = ANY(%(ids)s);
 
 -- name: devices_page
 -- Keyset paging by id; `numbers` are those of a state, where they are few. A retired device is found
--- by its id only.
+-- by its id only. What `q` is compared with is the expression of the index device_search.
 SELECT d.number, d.id, d.product, p.spec -> 'label' AS product_label, d.entity, d.name, d.lon, d.lat,
        d.district, d.owner, d.standing, d.synthetic
 FROM sensing.device d JOIN sensing.product p USING (product)
 WHERE (%(product)s::text IS NULL OR d.product = %(product)s)
-  AND (%(q)s::text IS NULL OR d.id ILIKE %(q)s OR d.name ->> 'zh' ILIKE %(q)s OR d.name ->> 'en' ILIKE %(q)s)
+  AND (%(q)s::text IS NULL
+       OR (d.id || ' ' || coalesce(d.name ->> 'zh', '') || ' ' || coalesce(d.name ->> 'en', '')) ILIKE %(q)s)
   AND (%(after)s::text IS NULL OR d.id > %(after)s)
   AND (%(id)s::text IS NULL OR d.id = %(id)s)
   AND (%(numbers)s::int[] IS NULL OR d.number = ANY(%(numbers)s))
@@ -82,7 +83,8 @@ WHERE (%(district)s::text IS NULL OR d.district = %(district)s OR %(district)s =
   AND (%(numbers)s::int[] IS NULL OR d.number = ANY(%(numbers)s))
   AND (d.standing = %(standing)s::text OR (%(standing)s::text IS NULL AND d.standing <> 'retired'))
   AND (%(product)s::text IS NULL OR d.product = %(product)s)
-  AND (%(q)s::text IS NULL OR d.id ILIKE %(q)s OR d.name ->> 'zh' ILIKE %(q)s OR d.name ->> 'en' ILIKE %(q)s);
+  AND (%(q)s::text IS NULL
+       OR (d.id || ' ' || coalesce(d.name ->> 'zh', '') || ' ' || coalesce(d.name ->> 'en', '')) ILIKE %(q)s);
 
 -- name: overview
 SELECT
