@@ -1634,7 +1634,7 @@ export interface paths {
         };
         /**
          * List Shares
-         * @description What one's department asked for and what it is asked for, newest first.
+         * @description What one's department asked for (`side` asking) and what it is asked for (owning), newest first.
          */
         get: operations["list_shares_api_v1_shares_get"];
         put?: never;
@@ -5408,7 +5408,7 @@ export interface components {
              * Channel
              * @enum {string}
              */
-            channel: "webhook" | "mqtt" | "events";
+            channel: "webhook" | "mqtt" | "events" | "sensorthings";
             /** Interval S */
             interval_s?: number | null;
             /**
@@ -5442,7 +5442,7 @@ export interface components {
              * Channel
              * @enum {string}
              */
-            channel: "webhook" | "mqtt" | "events";
+            channel: "webhook" | "mqtt" | "events" | "sensorthings";
             /** Delivered */
             delivered: number;
             /** Delivered At */
@@ -5520,7 +5520,7 @@ export interface components {
              * Channel
              * @enum {string}
              */
-            channel: "webhook" | "mqtt" | "events";
+            channel: "webhook" | "mqtt" | "events" | "sensorthings";
             /** Delivered */
             delivered: number;
             /** Delivered At */
@@ -11952,6 +11952,7 @@ export interface operations {
         parameters: {
             query?: {
                 state?: ("asked" | "granted" | "refused" | "withdrawn" | "revoked") | null;
+                side?: ("asking" | "owning") | null;
                 limit?: number;
                 cursor?: string | null;
             };
