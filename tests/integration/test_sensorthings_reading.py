@@ -340,6 +340,25 @@ async def test_sealed_observations_of_a_datastream_are_read_with_the_hot_ones(
     assert await results(client, chosen) == [3]
 
 
+async def test_sealed_observations_are_expanded_where_the_time_is_bounded(
+    client: httpx.AsyncClient, city: City, tmp_path: Path
+) -> None:
+    hours = [-3 * 3600, -2 * 3600, -3600]
+    for device in ("L-1", "L-2"):
+        await city.take(*[("level", device, {"level": -n / 3600, "t": at(n)}) for n in hours])
+    since = f"phenomenonTime ge {at(hours[0]).replace('+00:00', 'Z')}"
+    expand = f"Observations($filter={since};$orderby=phenomenonTime;$count=true;$top=2)"
+    asked = {"filter": "name ne 'none'", "expand": expand}
+    before = await get(client, "Datastreams", **asked)
+    await keep(city, lake_in(tmp_path))
+    assert not await city.rows("SELECT 1 FROM sensing.reading WHERE value = 3")
+    after = await get(client, "Datastreams", **asked)
+    assert [each["Observations"] for each in after["value"]] == [
+        each["Observations"] for each in before["value"]
+    ]
+    assert [3, 2] in [[o["result"] for o in each["Observations"]] for each in after["value"]]
+
+
 async def test_a_huge_top_is_served_in_pages(client: httpx.AsyncClient) -> None:
     assert len((await get(client, "Observations", top=999_999_999))["value"]) == 7
 

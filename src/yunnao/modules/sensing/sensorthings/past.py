@@ -1,14 +1,17 @@
 """Observations of one Datastream over hot and sealed readings alike."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
+import numpy as np
+import pyarrow as pa
 from odata_query import ast
 
 from yunnao.infra.postgres import Transaction, load_queries
 from yunnao.kernel.errors import TooLarge
-from yunnao.modules.sensing.contracts import Readings
+from yunnao.modules.sensing.contracts import Int32, Readings
 from yunnao.modules.sensing.sensorthings.domain.options import Options
 from yunnao.modules.sensing.sensorthings.domain.paths import ResourcePath
 from yunnao.modules.sensing.sensorthings.latest import NewestReadings
@@ -44,6 +47,10 @@ class History(Protocol):
         limit: int = 1_000,
     ) -> Readings: ...
 
+    async def rows(
+        self, tx: Transaction, series: Int32, start: datetime, until: datetime, limit: int
+    ) -> pa.Table: ...
+
 
 def span_of(path: ResourcePath, options: Options) -> Span | None:
     """What a request for Observations of one Datastream concerns; None for any other request."""
@@ -60,17 +67,23 @@ def span_of(path: ResourcePath, options: Options) -> Span | None:
     if parent is not None and parent.entity_set.name == "Datastreams" and parent.key is not None:
         first = parent.key[0]
         series_found = first if isinstance(first, int) else None
-    start, until = _FIRST, _LAST
     for operator, name, value in _conjuncts(options.filter):
         if name == "Datastream/id" and operator == "Eq" and isinstance(value, int):
             series_found = value
-        elif name == "phenomenonTime" and isinstance(value, datetime):
+    return None if series_found is None else Span(series_found, *bounds_of(options))
+
+
+def bounds_of(options: Options) -> tuple[datetime, datetime]:
+    """[start, until) that `$filter` leaves of phenomenonTime; everything where it says nothing of it."""
+    start, until = _FIRST, _LAST
+    for operator, name, value in _conjuncts(options.filter):
+        if name == "phenomenonTime" and isinstance(value, datetime):
             at = value if value.tzinfo else value.replace(tzinfo=UTC)
             if operator in {"Gt", "GtE", "Eq"}:
                 start = max(start, at)
             if operator in {"Lt", "LtE", "Eq"}:
                 until = min(until, at + _INSTANT)
-    return None if series_found is None else Span(series_found, start, until)
+    return start, until
 
 
 def newest_first(options: Options) -> bool:
@@ -103,6 +116,26 @@ async def past_of(tx: Transaction, history: History, span: Span) -> NewestReadin
         out.value.append(None if textual else value)
         out.text.append(value if textual else None)
     return out
+
+
+async def past_of_many(
+    tx: Transaction, history: History, series: Sequence[int], options: Options
+) -> NewestReadings | None:
+    """All readings of several series (ascending) that `$filter` bounds in time from below, hot
+    ones too; None where it does not, or none of them can be sealed.
+
+    Raises TooLarge `sta_past_too_long`.
+    """
+    start, until = bounds_of(options)
+    if not series or start == _FIRST or start >= until:
+        return None
+    row = await (await tx.execute(QUERIES["sealed_in"], {"start": start, "until": until})).fetchone()
+    if row is None or not row["sealed"]:
+        return None
+    found = await history.rows(tx, np.array(series, np.int32), start, until, past_rows_max + 1)
+    if found.num_rows > past_rows_max:
+        raise TooLarge("sta_past_too_long", limit_rows=past_rows_max)
+    return NewestReadings(*(found[name].to_pylist() for name in ("series", "time", "value", "value_text")))
 
 
 def _conjuncts(node: Any) -> list[tuple[str, str, Any]]:

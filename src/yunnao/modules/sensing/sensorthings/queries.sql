@@ -26,6 +26,11 @@ SELECT d.id AS device, s.metric FROM sensing.series s JOIN sensing.device d ON d
 WHERE s.series = %(series)s
     AND EXISTS (SELECT FROM sensing.sealed h WHERE h.starts_at < %(until)s AND h.ends_at > %(start)s);
 
+-- name: sealed_in
+SELECT EXISTS (
+    SELECT FROM sensing.sealed WHERE starts_at < %(until)s AND ends_at > %(start)s
+) AS sealed;
+
 -- name: limit_time
 -- A question that nobody foresaw ends before it holds up the others.
 SELECT set_config('statement_timeout', %(limit)s, true);

@@ -23,7 +23,7 @@ from yunnao.modules.sensing.sensorthings.domain.paths import ResourcePath
 from yunnao.modules.sensing.sensorthings.domain.sql import Parameters
 from yunnao.modules.sensing.sensorthings.domain.statements import ALIAS, Selection, columns, reached
 from yunnao.modules.sensing.sensorthings.latest import QUERIES, Newest, NewestReadings
-from yunnao.modules.sensing.sensorthings.past import History, newest_first, past_of, span_of
+from yunnao.modules.sensing.sensorthings.past import History, newest_first, past_of, past_of_many, span_of
 
 _GIVEN = QUERIES["newest_as_observations"]
 statement_s_max = 20
@@ -110,8 +110,7 @@ class Reader:
             raise NotFound("sta_entity_missing", set=path.target.name)
         page = Page(path.target, options, [Found(row) for row in rows[:top]], top, len(rows) > top)
         if options.count:
-            counting = self._parameters() if past is None else self._given(past)
-            source = None if past is None else _GIVEN
+            counting, source = self._source(past)
             counted = Selection(path.target, options, counting, self._now, source)
             query = counted.count(reached(path.steps, counting))
             page.count = (await self._fetch(query, counting))[0]["n"]
@@ -135,9 +134,11 @@ class Reader:
             here = f"k_{navigation.here}"
             keys = sorted({found.row[here] for found in parents if found.row[here] is not None})
             by_key: dict[int, list[Found]] = {}
-            for row in await self._children(navigation, target, inner, keys, asked) if keys else ():
+            past = await self._past_of_children(navigation, target, inner, keys)
+            for row in await self._children(navigation, target, inner, keys, asked, past) if keys else ():
                 by_key.setdefault(row.pop("parent"), []).append(Found(row))
-            counts = await self._counts(navigation, target, inner, keys) if inner.count and keys else {}
+            counted = bool(inner.count and keys)
+            counts = await self._counts(navigation, target, inner, keys, past) if counted else {}
             everything: list[Found] = []
             for parent in parents:
                 key = parent.row[here]
@@ -156,20 +157,41 @@ class Reader:
             if inner.expand:
                 await self._expand(target, everything, inner)
 
+    async def _past_of_children(
+        self, navigation: Navigation, target: EntitySet, options: Options, keys: Sequence[int]
+    ) -> NewestReadings | None:
+        """Readings of Datastreams that are expanded, where some may be sealed and `$filter` bounds them."""
+        if not keys or target.name != "Observations" or navigation.there != "datastream":
+            return None
+        closed = await self._hidden(keys)
+        readable = [one for one in keys if one not in closed]
+        return await past_of_many(self._tx, self._history, readable, options)
+
     async def _children(
-        self, navigation: Navigation, target: EntitySet, options: Options, keys: Sequence[int], top: int
+        self,
+        navigation: Navigation,
+        target: EntitySet,
+        options: Options,
+        keys: Sequence[int],
+        top: int,
+        past: NewestReadings | None,
     ) -> list[Row]:
         if navigation.there == "datastream" and _wants_newest(options):
             return await self._newest_of(target, keys)
-        parameters = self._parameters()
-        query = Selection(target, options, parameters, self._now).children(navigation, keys, top)
+        parameters, source = self._source(past)
+        query = Selection(target, options, parameters, self._now, source).children(navigation, keys, top)
         return await self._fetch(query, parameters)
 
     async def _counts(
-        self, navigation: Navigation, target: EntitySet, options: Options, keys: Sequence[int]
+        self,
+        navigation: Navigation,
+        target: EntitySet,
+        options: Options,
+        keys: Sequence[int],
+        past: NewestReadings | None,
     ) -> dict[int, int]:
-        parameters = self._parameters()
-        query = Selection(target, options, parameters, self._now).children_count(navigation, keys)
+        parameters, source = self._source(past)
+        query = Selection(target, options, parameters, self._now, source).children_count(navigation, keys)
         return {row["parent"]: row["n"] for row in await self._fetch(query, parameters)}
 
     async def _newest_of(self, target: EntitySet, series: Sequence[int]) -> list[Row]:
@@ -193,6 +215,10 @@ class Reader:
 
     def _parameters(self) -> Parameters:
         return Parameters(self._language, self._views, self._held)
+
+    def _source(self, past: NewestReadings | None) -> tuple[Parameters, str | None]:
+        """Parameters, and what stands in the view's place, where past readings were found."""
+        return (self._parameters(), None) if past is None else (self._given(past), _GIVEN)
 
     def _given(self, found: NewestReadings) -> Parameters:
         """Parameters of a statement over these readings."""
