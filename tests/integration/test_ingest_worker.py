@@ -157,12 +157,13 @@ async def test_a_worker_whose_database_went_away_takes_up_its_work(
                 for i in range(200):
                     gateway.publish("level", "L-1", {"level": 0.1, "t": at(-1_000 * turn - i)})
                 await asyncio.sleep(0.3)
+                # Until they have ended: one that is about to is no connection for the test's own questions.
                 await city.rows(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
                     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
                 )
-            await until(lambda: _are(stored(city), 600))
-            await until(lambda: _are(in_stream(city), 0))
+            await until(lambda: _are(stored(city), 600), 3 * PATIENCE_S)
+            await until(lambda: _are(in_stream(city), 0), 3 * PATIENCE_S)
 
 
 class Brittle(Twin):
