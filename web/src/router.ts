@@ -30,6 +30,7 @@ const routes: RouteRecordRaw[] = [
   { path: '/cases/:id', component: () => import('./pages/CasesPage.vue'), props: true, meta: { layout: 'office', roles: watchers, title: 'cases.title' } },
   { path: '/net', component: () => import('./pages/net/NetOverviewPage.vue'), meta: { layout: 'office', roles: [...observers, 'administrator'], title: 'net.title' } },
   { path: '/net/map', component: () => import('./pages/net/NetMapPage.vue'), meta: { layout: 'office', roles: observers, title: 'net.mapTitle' } },
+  { path: '/net/quarantine', component: () => import('./pages/net/QuarantinePage.vue'), meta: { layout: 'office', roles: ['data_steward', 'administrator'], title: 'net.quarantineTitle' } },
   { path: '/alarms', component: () => import('./pages/AlarmsPage.vue'), meta: { layout: 'office', roles: observers, title: 'alarms.title' } },
   { path: '/alarms/:id', component: () => import('./pages/AlarmsPage.vue'), props: true, meta: { layout: 'office', roles: observers, title: 'alarms.title' } },
   { path: '/rules', component: () => import('./pages/RulesPage.vue'), meta: { layout: 'office', roles: ruleReaders, title: 'rules.title' } },

@@ -17,6 +17,7 @@ export const netPages: readonly NetPage[] = [
   { to: '/alarms', label: 'nav.alarms', roles: observers },
   { to: '/rules', label: 'rules.title', roles: ruleReaders },
   { to: '/sharing', label: 'sharing.title', roles: [...observers, 'administrator'] },
+  { to: '/net/quarantine', label: 'nav.quarantine', roles: ['data_steward', 'administrator'] },
 ]
 
 /** The tab that a path belongs to. */
