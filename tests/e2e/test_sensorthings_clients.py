@@ -124,4 +124,4 @@ def test_istsos_reads_and_creates(running_city: ChildCity, token: str) -> None:
         assert client.get(istsos.Datastream, stream.iot_id, expand="Thing").thing.name == "t"
         client.patch(istsos.Sensor.model_construct(iot_id=sensor.iot_id, name="s2"))
         assert client.list(istsos.Sensor, filter="name eq 's2'")
-        assert client.list(ReadObservation, top=5) is not None
+        assert client.list(ReadObservation, top=5, filter=f"Datastream/id eq {stream.iot_id}") is not None

@@ -252,6 +252,7 @@ async def test_a_site_may_speak_for_itself_only_and_is_cut_off_when_it_is_taken_
             return True
 
         await until(lambda: may("yunnao.edge.harbour.up.level.L-1"))
+        await until(lambda: _moved(city))
         assert not await may("yunnao.edge.other.up.level.L-1")
         assert not await may("yunnao.event.cases.case.opened")
         before = await stored_messages(city)
@@ -261,6 +262,11 @@ async def test_a_site_may_speak_for_itself_only_and_is_cut_off_when_it_is_taken_
         homes.start_centre()
         await until(lambda: _not(may("yunnao.edge.harbour.up.level.L-1")))
     assert find_nats(homes.centre) is not None
+
+
+async def _moved(city: City) -> bool:
+    """Whether what the site handed up is in the centre's device stream."""
+    return await stored_messages(city) > 0
 
 
 async def stored_messages(city: City) -> int:

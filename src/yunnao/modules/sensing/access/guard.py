@@ -29,8 +29,9 @@ refused_max = 200
 """Messages of a device that may be refused in a window."""
 over_rate_max = 300
 """Messages of a device beyond its rate in a window."""
-storm_factor, storm_floor = 20, 60
-"""Where a product declares no rate: so many times what its interval lets expect, and some."""
+storm_factor, storm_floor = 20, 30_000
+"""Where a product declares no rate: so many times what its interval lets expect, and as many more as a
+healthy device hands in at once that was cut off for hours, or an archive that is replayed."""
 sample_bytes_max = 1_024
 letters_max = 1_000
 """Messages of a listed device that are kept whole, to be replayed once it is registered or released."""
