@@ -23,7 +23,7 @@ from yunnao.modules.sensing.access.credentials import CUT, Credentials, Issued
 from yunnao.modules.sensing.access.cutting import cut
 from yunnao.modules.sensing.lanes import ensure_consumers
 
-PATIENCE_S = 10
+PATIENCE_S = 30.0
 
 
 class Device:
