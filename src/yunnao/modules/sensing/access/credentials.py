@@ -21,7 +21,7 @@ from yunnao.modules.identity.facade import Identity
 from yunnao.modules.sensing.access.certificates import read_certificate
 
 QUERIES = load_queries("yunnao.modules.sensing.access", "credentials.sql")
-TOKEN_PREFIX = "ynd_"  # noqa: S105
+TOKEN_PREFIX = "ynd_"  # noqa: S105 (public by design)
 TOKEN_BYTES = 32
 credentials_live_max = 8
 """Of one device."""

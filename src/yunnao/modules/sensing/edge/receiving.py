@@ -12,7 +12,14 @@ import orjson
 import psycopg
 import structlog
 from nats.aio.msg import Msg
-from nats.js.api import AckPolicy, ConsumerConfig, StorageType, StreamConfig
+from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
+    DiscardPolicy,
+    RetentionPolicy,
+    StorageType,
+    StreamConfig,
+)
 from nats.js.errors import NotFoundError
 from pydantic import ValidationError
 
@@ -54,9 +61,9 @@ async def ensure_edge_stream(nervous: Nervous) -> None:
                 name=EDGE_STREAM,
                 subjects=[EDGE_UP_SUBJECTS],
                 storage=StorageType.FILE,
-                retention="workqueue",  # type: ignore[arg-type]
+                retention=RetentionPolicy.WORK_QUEUE,
                 max_bytes=EDGE_BYTES_MAX,
-                discard="new",  # type: ignore[arg-type]
+                discard=DiscardPolicy.NEW,
             )
         )
 

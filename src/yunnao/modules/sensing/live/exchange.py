@@ -5,7 +5,7 @@ since a change. Merging is by newest time, so neither order nor repetition matte
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from time import monotonic
 
@@ -37,7 +37,6 @@ HEAD = np.dtype([("number", "<i8"), ("row", "<i8")])
 END = -1
 
 log = structlog.get_logger()
-Callback = Callable[[Msg], Awaitable[None]]
 
 
 class Answers:

@@ -21,7 +21,7 @@ from yunnao.modules.sensing.sharing.targets import Targets
 QUERIES = load_queries("yunnao.modules.sensing.sharing")
 subscriptions_per_department_max = 100
 SECRET_BYTES = 32
-SECRET_PREFIX = "whsec_"  # noqa: S105
+SECRET_PREFIX = "whsec_"  # noqa: S105 (public: Standard Webhooks names it)
 parcels_listed_max = 200
 
 
