@@ -222,8 +222,8 @@ def measure(folder: Path) -> dict[str, Any]:
     ready.wait(60)
     try:
         asked = boxes(random)
-        box_s = [seconds(lambda box=box: box_question(index, table, box)) for box in asked]  # type: ignore[misc]
-        scan_s = [seconds(lambda box=box: scan_question(index, table, box)) for box in asked[:20]]  # type: ignore[misc]
+        box_s = [seconds(partial(box_question, index, table, box)) for box in asked]
+        scan_s = [seconds(partial(scan_question, index, table, box)) for box in asked[:20]]
         cells_s = [seconds(lambda: cells_question(index, table)) for _ in range(CELLS_ROUNDS)]
     finally:
         writer.kill()

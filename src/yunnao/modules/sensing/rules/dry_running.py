@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from functools import partial
 
 import numpy as np
+import pyarrow as pa
 
 from yunnao.infra.postgres import Row, Transaction
 from yunnao.kernel.errors import InvalidInput, TooLarge
@@ -112,11 +113,11 @@ def _review(rule: ReadingRule | SilenceRule, past: _Past, city: CityTime) -> Rea
     return ReadingReview(rule, len(past.devices), attributes, partial(in_force, city=city))
 
 
-def _feed(review: ReadingReview | SilenceReview, past: _Past, found: object) -> None:
+def _feed(review: ReadingReview | SilenceReview, past: _Past, found: pa.Table | pa.RecordBatch) -> None:
     """Readings in the lake's schema, in order of (series, time)."""
-    series = found["series"].to_numpy()  # type: ignore[index]
-    time_us = found["time"].cast("int64").to_numpy()  # type: ignore[index]
-    value = found["value"].to_numpy()  # type: ignore[index]
+    series = found["series"].to_numpy()
+    time_us = found["time"].cast("int64").to_numpy()
+    value = found["value"].to_numpy()
     device = past.place[np.searchsorted(past.series, series)]
     order = np.lexsort((time_us, device))
     review.feed(device[order], time_us[order], value[order])

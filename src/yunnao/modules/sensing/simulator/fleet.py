@@ -86,6 +86,11 @@ class Fleet:
     def __len__(self) -> int:
         return len(self.which)
 
+    @property
+    def device_pointer(self) -> str | None:
+        """Where a gateway's message names the device; none where devices only speak for themselves."""
+        return _device_pointer(self.product)
+
     def id(self, row: int) -> str:
         return f"SIM-{self.name}-{row:0{ID_DIGITS}}"
 
@@ -197,12 +202,16 @@ def _fleet(
     )
 
 
+def _device_pointer(product: Product) -> str | None:
+    return product.decoder.device if isinstance(product.decoder, JsonDecoder) else None
+
+
 def _gateways(product: Product, profile: Profile, count: int) -> Ints:
     """The first rows are gateways, each of the same number of devices that follow."""
     found = np.full(count, -1, np.int64)
     size = profile.gateway_devices
     gateways = int(count * profile.gateway_share) // (size + 1)
-    if isinstance(product.decoder, JsonDecoder) and product.decoder.device is not None and gateways:
+    if _device_pointer(product) is not None and gateways:
         found[gateways : gateways * (size + 1)] = np.repeat(np.arange(gateways), size)
     return found
 

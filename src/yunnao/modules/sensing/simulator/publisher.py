@@ -119,8 +119,8 @@ class Publisher:
             said = {m: int(column[i]) if m in whole else column[i] for m, column in columns.items()}
             time = now + timedelta(seconds=float(fleet.skew_s[row]))
             document = encode(fleet.product, said, time)
-            if gateway >= 0:
-                place(document, fleet.product.decoder.device, fleet.id(row))  # type: ignore[union-attr,arg-type]
+            if gateway >= 0 and fleet.device_pointer is not None and isinstance(document, dict):
+                place(document, fleet.device_pointer, fleet.id(row))
                 spoken[gateway].append(document)
                 continue
             payload = payload_of(fleet.product.decoder, document)
