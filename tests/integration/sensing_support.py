@@ -15,6 +15,7 @@ import numpy as np
 import orjson
 from psycopg.types.json import Jsonb
 
+from yunnao.infra.embedded.nats import EmbeddedNats
 from yunnao.infra.nats_subjects import STORED_PREFIX
 from yunnao.infra.nervous import Nervous
 from yunnao.infra.postgres import Database, Row
@@ -24,6 +25,7 @@ from yunnao.kernel.packs.scene import ScenePack
 from yunnao.kernel.text import Text
 from yunnao.modules.geography.contracts import AreaCodes
 from yunnao.modules.identity.facade import Identity, Policies
+from yunnao.modules.sensing.access.callout import Gate
 from yunnao.modules.sensing.alarming.facade import Alarms
 from yunnao.modules.sensing.contracts import DeviceDraft, Floats
 from yunnao.modules.sensing.domain.times import to_us
@@ -261,6 +263,19 @@ async def city_of(database_url: str, nats_url: str, now: datetime = NOW) -> Asyn
         city = City(database, nervous, clock, twin, sensing, alarms, sensing.intake(), table, folder)
         await city.register("level", "L-1", "L-2")
         yield city
+
+
+@asynccontextmanager
+async def gate_of(city: City, server: EmbeddedNats) -> AsyncIterator[None]:
+    """While it is open, devices and subscribers are let in who prove themselves."""
+    gate, stop = Gate(city.clock, city.database, city.nervous, server.issuer_seed), asyncio.Event()
+    running = asyncio.create_task(gate.run(stop))
+    await gate.listening.wait()
+    try:
+        yield
+    finally:
+        stop.set()
+        await running
 
 
 @asynccontextmanager

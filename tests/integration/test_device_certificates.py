@@ -13,7 +13,7 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 from tests.integration.certificates_support import Authority, Pair
-from tests.integration.sensing_support import City, city_of
+from tests.integration.sensing_support import City, city_of, gate_of
 
 from yunnao.infra.clock import SystemClock
 from yunnao.infra.embedded.nats import EmbeddedNats, ensure_mqtt_stream, ensure_nats, stop_nats
@@ -24,7 +24,6 @@ from yunnao.infra.nats_subjects import device_topic
 from yunnao.kernel.errors import Conflict, InvalidInput, NotFound, Unavailable
 from yunnao.kernel.principal import SYSTEM
 from yunnao.modules.identity.facade import Identity, Policies
-from yunnao.modules.sensing.access.callout import Gate
 from yunnao.modules.sensing.access.certificates import read_certificate
 from yunnao.modules.sensing.access.credentials import CUT, Credentials
 from yunnao.modules.sensing.access.cutting import cut
@@ -99,12 +98,8 @@ async def city(database_url: str, server: EmbeddedNats) -> AsyncIterator[City]:
         await ensure_mqtt_stream(opened.nervous.jetstream, server.platform)
         await ensure_consumers(opened.nervous)
         await opened.nervous.jetstream.purge_stream("$MQTT_msgs")
-        stop = asyncio.Event()
-        gate = Gate(opened.clock, opened.database, opened.nervous, server.issuer_seed)
-        running = asyncio.create_task(gate.run(stop))
-        yield opened
-        stop.set()
-        await running
+        async with gate_of(opened, server):
+            yield opened
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from datetime import timedelta
 import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
-from tests.integration.sensing_support import City, city_of, until
+from tests.integration.sensing_support import City, city_of, gate_of, until
 
 from yunnao.infra.clock import SystemClock
 from yunnao.infra.embedded.nats import EmbeddedNats, ensure_mqtt_stream
@@ -81,12 +81,8 @@ async def city(database_url: str, nats_url: str, nats_server: EmbeddedNats) -> A
         opened.clock.time = SystemClock().now()
         await ensure_mqtt_stream(opened.nervous.jetstream, nats_server.platform)
         await ensure_consumers(opened.nervous)
-        gate = Gate(opened.clock, opened.database, opened.nervous, nats_server.issuer_seed)
-        stop = asyncio.Event()
-        running = asyncio.create_task(gate.run(stop))
-        yield opened
-        stop.set()
-        await running
+        async with gate_of(opened, nats_server):
+            yield opened
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import json
 from datetime import timedelta
 
 import pytest
-from tests.integration.sensing_support import City, until
+from tests.integration.sensing_support import City, gate_of, until
 from tests.integration.test_device_credentials import Device as Client
 from tests.integration.test_mqtt_downlink import Device, came
 from tests.integration.test_sharing import STEWARD, city, granted, send, sharing, subscribed
@@ -14,7 +14,6 @@ from yunnao.infra.clock import SystemClock
 from yunnao.infra.embedded.nats import EmbeddedNats
 from yunnao.infra.nats_subjects import observations_topic, shared_topic
 from yunnao.kernel.errors import InvalidInput
-from yunnao.modules.sensing.access.callout import Gate
 from yunnao.modules.sensing.access.credentials import CUT
 from yunnao.modules.sensing.access.cutting import cut
 from yunnao.modules.sensing.domain.times import to_us
@@ -63,24 +62,21 @@ async def test_a_subscriber_signs_in_with_its_secret_and_reads_its_own_topic_onl
     share = await granted(city, sharing)
     own, secret = await subscribed(city, sharing, share, channel="mqtt")
     other, _ = await subscribed(city, sharing, share, channel="mqtt")
-    gate, stop = Gate(city.clock, city.database, city.nervous, nats_server.issuer_seed), asyncio.Event()
-    running = asyncio.create_task(gate.run(stop))
-    clients = [
-        await asyncio.to_thread(Client, nats_server, f"subscription:{own}", password, str(own))
-        for password in ("wrong", secret)
-    ]
-    assert [bool(client.refused) for client in clients] == [True, False]
-    reader = clients[1]
-    assert await asyncio.to_thread(reader.may_subscribe, shared_topic(str(own)))
-    for topic in (shared_topic(str(other)), "yunnao/shared/+", "yunnao/#"):
-        assert not await asyncio.to_thread(reader.may_subscribe, topic), topic
-    await city.take(("level", "L-1", {"level": 0.1, "t": city.clock.now().isoformat()}))
-    await sharing.deliverer().deliver_due()
-    await until(reader.heard)
-    for client in clients:
-        await asyncio.to_thread(client.close)
-    stop.set()
-    await running
+    async with gate_of(city, nats_server):
+        clients = [
+            await asyncio.to_thread(Client, nats_server, f"subscription:{own}", password, str(own))
+            for password in ("wrong", secret)
+        ]
+        assert [bool(client.refused) for client in clients] == [True, False]
+        reader = clients[1]
+        assert await asyncio.to_thread(reader.may_subscribe, shared_topic(str(own)))
+        for topic in (shared_topic(str(other)), "yunnao/shared/+", "yunnao/#"):
+            assert not await asyncio.to_thread(reader.may_subscribe, topic), topic
+        await city.take(("level", "L-1", {"level": 0.1, "t": city.clock.now().isoformat()}))
+        await sharing.deliverer().deliver_due()
+        await until(reader.heard)
+        for client in clients:
+            await asyncio.to_thread(client.close)
 
 
 async def test_observations_of_shared_datastreams_come_on_the_standards_topics(
@@ -99,41 +95,38 @@ async def test_observations_of_shared_datastreams_come_on_the_standards_topics(
         " ON d.number = s.device WHERE d.id IN ('L-1', 'L-2')"
     )
     series = {row["name"]: row["series"] for row in found}
-    gate, stop = Gate(city.clock, city.database, city.nervous, nats_server.issuer_seed), asyncio.Event()
-    running = asyncio.create_task(gate.run(stop))
-    reader = await asyncio.to_thread(Client, nats_server, f"subscription:{own}", secret, str(own))
-    messages: list[tuple[str, bytes]] = []
-    reader.paho.on_message = lambda _, __, m: messages.append((m.topic, m.payload))
-    topic = observations_topic(series["L-1:level"])
-    assert await asyncio.to_thread(reader.may_subscribe, topic)
-    for other in ("L-1:closed", "L-2:level"):
-        assert not await asyncio.to_thread(reader.may_subscribe, observations_topic(series[other])), other
-    for wild in ("v1.1/+/Observations", "v1.1/#", f"yunnao/shared/{own}"):
-        assert not await asyncio.to_thread(reader.may_subscribe, wild), wild
-    moment = city.clock.now()
-    for device in ("L-1", "L-2"):
-        await city.take(("level", device, {"level": 0.4, "closed": True, "t": moment.isoformat()}))
-    worker = sharing.deliverer()
-    await worker.deliver_due()
+    async with gate_of(city, nats_server):
+        reader = await asyncio.to_thread(Client, nats_server, f"subscription:{own}", secret, str(own))
+        messages: list[tuple[str, bytes]] = []
+        reader.paho.on_message = lambda _, __, m: messages.append((m.topic, m.payload))
+        topic = observations_topic(series["L-1:level"])
+        assert await asyncio.to_thread(reader.may_subscribe, topic)
+        for other in ("L-1:closed", "L-2:level"):
+            assert not await asyncio.to_thread(reader.may_subscribe, observations_topic(series[other])), other
+        for wild in ("v1.1/+/Observations", "v1.1/#", f"yunnao/shared/{own}"):
+            assert not await asyncio.to_thread(reader.may_subscribe, wild), wild
+        moment = city.clock.now()
+        for device in ("L-1", "L-2"):
+            await city.take(("level", device, {"level": 0.4, "closed": True, "t": moment.isoformat()}))
+        worker = sharing.deliverer()
+        await worker.deliver_due()
 
-    async def heard() -> bool:
-        return len(messages) > 0
+        async def heard() -> bool:
+            return len(messages) > 0
 
-    await until(heard)
-    ((told, payload),) = messages
-    body = json.loads(payload)
-    assert (told, body["result"]) == (topic, 0.4)
-    assert body["@iot.id"] == f"{series['L-1:level']}-{to_us(moment)}"
-    async with city.database.transaction() as tx:
-        await sharing.shares.revoke(tx, STEWARD, share, "over")
-    cuts = [event["device"] for subject, event in await city.events() if subject == CUT]
-    assert cuts == [f"subscription:{own}"]
-    assert nats_server.system_url is not None
-    await cut(nats_server.system_url, [f"subscription:{own}"])
-    assert await asyncio.to_thread(reader.gone.wait, 5)
-    again = await asyncio.to_thread(Client, nats_server, f"subscription:{own}", secret, str(own))
-    assert again.refused
-    for client in (reader, again):
-        await asyncio.to_thread(client.close)
-    stop.set()
-    await running
+        await until(heard)
+        ((told, payload),) = messages
+        body = json.loads(payload)
+        assert (told, body["result"]) == (topic, 0.4)
+        assert body["@iot.id"] == f"{series['L-1:level']}-{to_us(moment)}"
+        async with city.database.transaction() as tx:
+            await sharing.shares.revoke(tx, STEWARD, share, "over")
+        cuts = [event["device"] for subject, event in await city.events() if subject == CUT]
+        assert cuts == [f"subscription:{own}"]
+        assert nats_server.system_url is not None
+        await cut(nats_server.system_url, [f"subscription:{own}"])
+        assert await asyncio.to_thread(reader.gone.wait, 5)
+        again = await asyncio.to_thread(Client, nats_server, f"subscription:{own}", secret, str(own))
+        assert again.refused
+        for client in (reader, again):
+            await asyncio.to_thread(client.close)

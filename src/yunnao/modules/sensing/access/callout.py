@@ -50,10 +50,14 @@ class Gate:
         self._nervous = nervous
         self._issuer = Issuer(issuer_seed)
         self._waiting: asyncio.Queue[Msg] = asyncio.Queue(WAITING_MAX)
+        self.listening = asyncio.Event()
+        """Set once the server puts its questions here: who knocks before is refused."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Answers until `stop`. Who gets no answer is refused by the server and tries again."""
         subscription = await self._nervous.client.subscribe(CALLOUT_SUBJECT, queue=QUEUE, cb=self._take)
+        await self._nervous.client.flush()
+        self.listening.set()
         try:
             while not stop.is_set():
                 with suppress(TimeoutError):
