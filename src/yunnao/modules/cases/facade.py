@@ -18,6 +18,7 @@ from yunnao.kernel.packs.scene import ScenePack
 from yunnao.kernel.principal import SYSTEM, Principal
 from yunnao.kernel.time import Clock
 from yunnao.modules.cases import actions, alarms, catalog, domain, figures, intake, photos, store, views
+from yunnao.modules.cases.board.facade import Board
 from yunnao.modules.cases.contracts import ActionData, CaseFilter, NewCase, OpenedCase, StoredPhoto
 from yunnao.modules.cases.georeport import services
 from yunnao.modules.cases.masking import mask_text
@@ -41,6 +42,7 @@ class Cases:
 
     def __init__(self, clock: Clock, identity: Identity, geography: Geography, files: FileStore) -> None:
         self._parts = Parts(clock, identity, geography, files)
+        self.board = Board(self._parts)
 
     # --- packs ---------------------------------------------------------------------------------
 

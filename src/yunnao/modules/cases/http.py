@@ -13,6 +13,7 @@ from yunnao.kernel.errors import InvalidInput
 from yunnao.kernel.principal import Principal
 from yunnao.modules.cases import domain, reports
 from yunnao.modules.cases import http_models as models
+from yunnao.modules.cases.board import http as board_http
 from yunnao.modules.cases.contracts import ActionData, CaseFilter, NewCase, Reporter
 from yunnao.modules.cases.facade import Cases
 from yunnao.modules.cases.figures import statuses
@@ -60,6 +61,7 @@ class ActionBody(BaseModel):
 def router(cases: Cases, identity: Identity) -> APIRouter:
     api = APIRouter(tags=["cases"])
     _add_lists(api, cases)
+    api.include_router(board_http.router(cases.board))
     _add_cases(api, cases, identity)
     api.include_router(reports.router(cases, identity))
     return api

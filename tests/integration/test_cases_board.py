@@ -1,0 +1,73 @@
+"""The queue, the counts and the wall of running cases."""
+
+from tests.integration.cases_support import Town, town
+
+__all__ = ["town"]
+
+UNCLEAR = "你好，我想问一下，谢谢。"
+
+
+async def test_the_queue_tells_the_nearest_deadline_first_and_pages_through_all_once(town: Town) -> None:
+    sent = [(await town.report(UNCLEAR))["case_id"] for _ in range(3)]
+    town.clock.forward(minutes=1)
+    sent += [(await town.report("垃圾堆了一个星期没人清运"))["case_id"]]
+    seen: list[str] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = await town.get("desk", f"/cases/queue?status=open&limit=2&cursor={cursor}")
+        assert [i["due_at"] for i in page["items"]] == sorted(i["due_at"] for i in page["items"])
+        seen += [item["id"] for item in page["items"]]
+        cursor = page["next"]
+    assert sorted(seen) == sorted(sent)
+    # Waste is due in four hours, the others later.
+    assert seen[0] == sent[-1]
+
+
+async def test_each_option_names_whom_the_duty_matrix_names_for_it(town: Town) -> None:
+    await town.report(UNCLEAR)
+    item = (await town.get("desk", "/cases/queue"))["items"][0]
+    duty = {"L": "lighting", "G": "shinan", "W": "drainage", "T": "traffic"}
+    assert item["options"]
+    for option in item["options"]:
+        if option["category"]:
+            assert option["department"]["id"] == duty[option["category"]["code"]]
+
+
+async def test_a_department_counts_and_sees_only_its_own(town: Town) -> None:
+    sent = await town.report(UNCLEAR)
+    await town.report(UNCLEAR)
+    await town.done("desk", sent["case_id"], "assign", department="lighting")
+    assert (await town.get("desk", "/cases/counts")) | {"overdue": 0, "soon": 0} == {
+        "open": 2, "desk": 1, "assigned": 1, "handling": 0, "checking": 0, "overdue": 0, "soon": 0,
+    }  # fmt: skip
+    assert (await town.get("lamps", "/cases/counts"))["open"] == 1
+    assert (await town.get("south", "/cases/counts"))["open"] == 0
+    waiting = await town.get("lamps", "/cases/queue?status=assigned,handling")
+    assert [item["id"] for item in waiting["items"]] == [sent["case_id"]]
+
+
+async def test_the_wall_tells_ages_lateness_and_loads(town: Town) -> None:
+    sent = await town.report(UNCLEAR)
+    await town.report(UNCLEAR)
+    await town.done("desk", sent["case_id"], "assign", department="lighting")
+    town.clock.forward(days=8)
+    wall = await town.get("leader", "/cases/wall")
+    assert wall["counts"]["overdue"] == 2
+    assert sum(band["n"] for band in wall["overdue"]) == 2
+    ages = {step["status"]: step for step in wall["ages"]}
+    assert ages["desk"]["bands"][-1] == {"from_h": 72.0, "to_h": None, "n": 1}
+    assert ages["handling"]["oldest_at"] is None
+    load = wall["departments"][0]
+    assert (load["department"]["id"], load["open"], load["overdue"], load["unaccepted"]) == (
+        "lighting",
+        1,
+        1,
+        1,
+    )
+
+
+async def test_strange_cursors_and_statuses_are_refused_in_words(town: Town) -> None:
+    for query in ("cursor=x", "cursor=WzEsMl0", "status=closed", "department=%00"):
+        answer = await town.call("desk", "GET", f"/api/v1/cases/queue?{query}")
+        assert answer.status_code == 422, query
+    assert (await town.call(None, "GET", "/api/v1/cases/queue")).status_code == 401
