@@ -224,3 +224,18 @@ def test_the_reference_of_roles_shows_what_the_policies_say() -> None:
     page = Path(__file__).parents[2] / "docs" / "reference" / "roles.md"
     table = "\n".join(rows)
     assert table in page.read_text(encoding="utf-8"), f"the table should be:\n{table}"
+
+
+def test_a_policy_may_not_name_one_thing_since_decisions_are_remembered_by_attributes() -> None:
+    schema = FOLDER.joinpath("policies.cedarschema").read_text(encoding="utf-8")
+    with pytest.raises(PolicyError):
+        Policies('permit (principal, action == Action::"case:read", resource == Case::"1");', schema)
+
+
+def test_a_remembered_decision_is_not_that_of_another_party_or_thing() -> None:
+    mine, other = new_id(), new_id()
+    principal = Principal(mine, "wang", who("citizen").name, "person", frozenset({"citizen"}))
+    for _ in range(2):
+        assert POLICIES.decide(principal, "case:read", Resource("Case", "1", reporter=mine)).allowed
+        assert not POLICIES.decide(principal, "case:read", Resource("Case", "1", reporter=other)).allowed
+        assert not POLICIES.decide(principal, "case:read", Resource("Case", "1")).allowed

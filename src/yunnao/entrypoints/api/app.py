@@ -3,12 +3,13 @@
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import APIRouter, FastAPI
 from fastapi_offline import FastAPIOffline
+from starlette.types import Receive, Scope, Send
 
 from yunnao.bootstrap import Platform, Servers, assemble, gate, open_platform
 from yunnao.entrypoints.api import console, events, health, overview
@@ -51,6 +52,8 @@ def build(platform: Platform, live: Live) -> FastAPI:
         static_url="/api/docs-static",
         redoc_url=None,
         openapi_url="/api/openapi.json",
+        # Spans and metrics are the platform's own (infra.http); a second set costs a tenth of a request.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
     http.install(app, platform.database, identity_http.authenticator(platform.identity))
     app.state.nervous = platform.nervous
@@ -86,29 +89,52 @@ def build(platform: Platform, live: Live) -> FastAPI:
     return app
 
 
-def create_app() -> FastAPI:
-    """For the server: opens the platform when serving begins and closes it when it ends."""
+class Shell:
+    """For the server: opens the platform when serving begins and closes it when it ends.
+
+    Not a FastAPI application around another one, which would cost every request its way through both.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._app: FastAPI | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif self._app is not None:
+            await self._app(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        async with AsyncExitStack() as stack:
+            try:
+                self._app = await stack.enter_async_context(_opened(self._settings))
+            except Exception as error:
+                await send({"type": "lifespan.startup.failed", "message": str(error)})
+                raise
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+def create_app() -> Shell:
     settings = Settings.from_environment(os.environ, project_root())
     telemetry.configure("api", settings.log_format, settings.otlp_url)
-    shell = FastAPI(openapi_url=None, lifespan=_lifespan(settings))
-    return shell
+    return Shell(settings)
 
 
-def _lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
-    @asynccontextmanager
-    async def lifespan(shell: FastAPI) -> AsyncIterator[None]:
-        async with open_platform(settings, "api") as platform:
-            live = Live(platform.nervous)
-            await live.start()
-            shell.mount("/", build(platform, live))
-            tasks = [asyncio.create_task(_warm_up(platform))]
-            if (answering := gate(platform)) is not None:
-                tasks.append(asyncio.create_task(answering.run(asyncio.Event())))
-            yield
-            for task in tasks:
-                task.cancel()
-
-    return lifespan
+@asynccontextmanager
+async def _opened(settings: Settings) -> AsyncIterator[FastAPI]:
+    async with open_platform(settings, "api") as platform:
+        live = Live(platform.nervous)
+        await live.start()
+        tasks = [asyncio.create_task(_warm_up(platform))]
+        if (answering := gate(platform)) is not None:
+            tasks.append(asyncio.create_task(answering.run(asyncio.Event())))
+        yield build(platform, live)
+        for task in tasks:
+            task.cancel()
 
 
 async def _warm_up(platform: Platform) -> None:

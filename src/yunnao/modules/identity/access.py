@@ -1,9 +1,11 @@
 """Who may do what: Cedar policies, deny by default.
 
 The policies lie in `policies/*.cedar`, their vocabulary in `policies/policies.cedarschema`. Both
-are parsed once; a decision takes some tens of microseconds.
+are parsed once; a decision takes a tenth of a millisecond, and a remembered one some microseconds.
 """
 
+import re
+from dataclasses import replace
 from importlib.resources import files
 from typing import Any
 
@@ -24,6 +26,10 @@ RESOURCE_TYPES = {
 }
 """The type that an action concerns, by the part of its name before the colon; else Platform."""
 
+DECISIONS_HELD_MAX = 20_000
+"""Decisions a process remembers; beyond it all are forgotten."""
+_ONE_THING = re.compile(r'\b(?:Party|Case|Photo|Alarm|Device|Entity|Layer|Share|Platform)::"')
+
 
 class PolicyError(RuntimeError):
     """A request that the schema does not know, or a policy that failed: a mistake in the program."""
@@ -37,8 +43,12 @@ class Policies:
         checked = cedarpy.validate_policies(policies, schema)
         if not checked.validation_passed:
             raise PolicyError("; ".join(str(error) for error in checked.errors))
+        if _ONE_THING.search(policies):
+            # Decisions are remembered for all things and parties of equal attributes.
+            raise PolicyError("a policy names one single thing or party")
         self._policies = cedarpy.PolicySet.from_str(policies)
         self._schema = cedarpy.Schema.from_str(schema)
+        self._held: dict[tuple[Any, ...], Decision] = {}
 
     @classmethod
     def load(cls) -> "Policies":
@@ -57,6 +67,15 @@ class Policies:
         or a type of resource that the schema lacks.
         """
         thing = resource or Resource(RESOURCE_TYPES.get(action.split(":", maxsplit=1)[0], "Platform"))
+        key = _question(principal, action, thing)
+        held = self._held.get(key)
+        if held is None:
+            if len(self._held) >= DECISIONS_HELD_MAX:
+                self._held.clear()
+            held = self._held[key] = self._decide(principal, action, thing)
+        return held
+
+    def _decide(self, principal: Principal, action: str, thing: Resource) -> Decision:
         party = _party(principal)
         result = cedarpy.is_authorized(
             {
@@ -95,6 +114,21 @@ class Policies:
         return CaseScope(
             department=department if by_department else None, reporter=reporter if by_reporter else None
         )
+
+
+def _question(principal: Principal, action: str, thing: Resource) -> tuple[Any, ...]:
+    """All that a decision can depend on: no policy names one thing or party, and a reporter is only ever
+    compared with the principal."""
+    own = thing.reporter is not None and thing.reporter == principal.id
+    reporter = None if thing.reporter is None else "own" if own else "other"
+    return (
+        principal.kind,
+        principal.roles,
+        principal.department,
+        action,
+        reporter,
+        replace(thing, id="", reporter=None),
+    )
 
 
 def _party(principal: Principal) -> dict[str, Any]:
