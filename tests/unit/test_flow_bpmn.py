@@ -6,7 +6,9 @@ import pytest
 
 from yunnao.infra.paths import project_root
 from yunnao.kernel.errors import Conflict, InvalidInput
-from yunnao.modules.cases.flow import Flow, evaluate_condition
+from yunnao.modules.cases.domain import STEP_BY_ELEMENT, STEPS
+from yunnao.modules.cases.flows.conditions import evaluate_condition
+from yunnao.modules.cases.flows.flow import Flow
 
 BPMN = (project_root() / "scenes/urban-management/flows/case.bpmn").read_text("utf-8")
 
@@ -31,6 +33,12 @@ def walk(flow: Flow, *decisions: str) -> str:
         (("assign", "accept", "finish", "rework"), "handling"),
         (("assign", "accept", "finish", "pass"), "closed"),
         (("assign", "accept", "finish", "pass", "rate"), "rated"),
+        (("assign", "accept", "complete"), "handling"),
+        (("assign", "accept", "complete", "redo"), "handling"),
+        (("assign", "accept", "complete", "confirm"), "checking"),
+        (("hand_over",), "handling"),
+        (("hand_over", "answered"), "checking"),
+        (("hand_over", "take_back"), "desk"),
         (("reject",), "rejected"),
     ],
 )
@@ -45,13 +53,43 @@ def test_a_decision_that_is_not_offered_is_a_conflict(decision: str) -> None:
         flow.decide(flow.start().state, decision)
 
 
-def test_a_state_keeps_no_specification_and_stays_small() -> None:
+def test_a_state_is_a_position_and_stays_small() -> None:
     flow = Flow(BPMN)
     step = flow.start()
     for decision in ("assign", "accept", "finish", "rework", "finish", "pass", "rate"):
         step = flow.decide(step.state, decision)
-    assert "spec" not in step.state
-    assert len(json.dumps(step.state)) < 20_000
+    assert step.state["at"] is None
+    assert len(json.dumps(step.state)) < 500
+
+
+def test_the_seven_steps_of_city_management_are_passed_in_their_order() -> None:
+    flow = Flow(BPMN)
+    step = flow.start()
+    for decision in ("assign", "accept", "complete", "confirm", "pass"):
+        step = flow.decide(step.state, decision)
+    passed = [STEP_BY_ELEMENT[name] for name in step.done if name in STEP_BY_ELEMENT]
+    assert tuple(dict.fromkeys(passed)) == STEPS
+    assert {name for name in step.done if name in STEP_BY_ELEMENT} <= set(flow.names)
+
+
+def test_a_case_that_kept_the_engines_tree_goes_on() -> None:
+    def task(spec: str, state: int, **updates: str) -> dict[str, object]:
+        return {"task_spec": spec, "state": state, "delta": {"updates": updates, "deletions": []}}
+
+    tree = [
+        task("Start", 64),
+        task("reported", 64),
+        task("dispatch", 64, decision="assign"),
+        task("decide_dispatch", 64),
+        task("accept", 16),
+        task("handle", 1),
+    ]
+    step = Flow(BPMN).position({"tasks": {str(n): each for n, each in enumerate(tree)}, "data": {}})
+    assert (step.status, step.current, step.done) == (
+        "assigned", ("accept",), ("reported", "dispatch", "decide_dispatch"),
+    )  # fmt: skip
+    assert step.state["steps"] == 1
+    assert Flow(BPMN).decide(step.state, "accept").status == "handling"
 
 
 def test_returning_for_ever_comes_to_an_end() -> None:
@@ -114,6 +152,8 @@ def test_conditions_compare_decisions() -> None:
         BPMN.replace('id="handle"', 'id="paint"'),
         '<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]>' + BPMN.split("?>", 1)[1],
         BPMN.replace('sourceRef="close"', 'sourceRef="nowhere"'),
+        BPMN.replace('id="close_to_rate" sourceRef="close"', 'id="close_to_rate" sourceRef="accept"'),
+        BPMN.replace('sourceRef="close" targetRef="rate"', 'sourceRef="close" targetRef="decide_check"'),
     ],
 )
 def test_what_is_no_flow_of_ours_is_refused(bpmn: str) -> None:

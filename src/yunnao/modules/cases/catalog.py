@@ -14,7 +14,7 @@ from yunnao.kernel.packs.city import CityPack
 from yunnao.kernel.packs.scene import ScenePack
 from yunnao.modules.cases.dispatch import model as dispatch_model
 from yunnao.modules.cases.domain import number_prefix
-from yunnao.modules.cases.flow import Flow
+from yunnao.modules.cases.flows.flow import Flow
 from yunnao.modules.cases.store import QUERIES
 
 log = structlog.get_logger()

@@ -21,9 +21,26 @@ STATUS_BY_TASK: dict[str, Status] = {
     "dispatch": "desk",
     "accept": "assigned",
     "handle": "handling",
+    "feed_back": "handling",
+    "handed_over": "handling",
     "check": "checking",
     "rate": "closed",
 }
+STEP_BY_ELEMENT: dict[str, str] = {
+    "reported": "collect",
+    "open": "open",
+    "dispatch": "assign",
+    "accept": "assign",
+    "handle": "handle",
+    "handed_over": "handle",
+    "feed_back": "feed_back",
+    "fed_back": "feed_back",
+    "check": "check",
+    "close": "close",
+}
+"""The seven steps of city management (GB/T 30428.1: 信息采集, 案件建立, 任务派遣, 任务处理, 处理反馈,
+核查, 结案) by the elements of flows."""
+STEPS = tuple(dict.fromkeys(STEP_BY_ELEMENT.values()))
 STATUS_BY_END: dict[str, Status] = {"closed": "rated", "rejected": "rejected"}
 
 

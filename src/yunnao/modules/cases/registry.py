@@ -12,7 +12,7 @@ from yunnao.kernel.packs.city import CalendarFile
 from yunnao.kernel.packs.scene import Deadline
 from yunnao.kernel.text import Text
 from yunnao.modules.cases.dispatch.duty import DutyRow
-from yunnao.modules.cases.flow import Flow
+from yunnao.modules.cases.flows.flow import Flow
 from yunnao.modules.cases.store import QUERIES
 
 TREE_DEPTH_MAX = 10
