@@ -7,6 +7,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -18,6 +19,7 @@ from yunnao.infra.consumers import Event
 from yunnao.infra.files import FileStore
 from yunnao.infra.paths import project_root
 from yunnao.infra.postgres import Database
+from yunnao.infra.webhook_targets import Targets
 from yunnao.kernel.ids import new_id
 from yunnao.kernel.packs.city import Area, CalendarFile, CityManifest, CityPack, Department, Duty
 from yunnao.kernel.packs.scene import CaseType, Category, Deadline, SceneManifest, ScenePack
@@ -29,6 +31,7 @@ from yunnao.modules.cases.facade import Cases
 from yunnao.modules.geography.facade import Geography
 from yunnao.modules.identity import http as identity_http
 from yunnao.modules.identity.facade import Identity, Policies
+from yunnao.modules.notifications.facade import Notifications, Ways
 
 POLICIES = Policies.load()
 START = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)  # Monday, 10:00 in Qingdao
@@ -221,7 +224,8 @@ async def town(database_url: str, tmp_path: Path) -> AsyncIterator[Town]:
     clock = HandClock()
     identity = Identity(clock, POLICIES)
     geography = Geography(clock)
-    cases = Cases(clock, identity, geography, FileStore(f"file://{tmp_path}/files"))
+    notifications = Notifications(clock, identity, ZoneInfo("Asia/Shanghai"), Ways(Targets()))
+    cases = Cases(clock, identity, geography, FileStore(f"file://{tmp_path}/files"), notifications)
     async with Database(database_url) as database:
         async with database.transaction() as tx:
             await identity.install(tx, CITY, demo=False)

@@ -15,6 +15,7 @@ from standardwebhooks import Webhook
 from tests.integration.sensing_support import City, at, city_of
 
 from yunnao.infra.embedded.nats import EmbeddedNats, ensure_mqtt_stream
+from yunnao.infra.webhook_targets import Targets
 from yunnao.kernel.errors import Conflict, Forbidden, InvalidInput, NotFound
 from yunnao.kernel.ids import UUID, new_id
 from yunnao.kernel.principal import Principal
@@ -23,7 +24,6 @@ from yunnao.modules.identity.facade import Identity, Policies
 from yunnao.modules.sensing.sharing import delivering
 from yunnao.modules.sensing.sharing.contracts import ShareDraft, SubscriptionDraft
 from yunnao.modules.sensing.sharing.facade import Sharing
-from yunnao.modules.sensing.sharing.targets import Targets
 
 LOOPBACK = (ip_network("127.0.0.0/8"),)
 

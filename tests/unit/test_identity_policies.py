@@ -22,7 +22,7 @@ PUBLIC = {"case:report", "photo:create"}
 SHARING = {"catalogue:read", "share:read"}
 RULES_SEEN = {"rule:list", "maintenance:list"}
 OPEN = RULES_SEEN | {"overview:read", "alarm:list", "device:list", "device:read", "entity:read", "layer:read"}
-PERSON = PUBLIC | {"token:manage"}
+PERSON = PUBLIC | {"token:manage", "notification:own"}
 OWN_DEPARTMENT = {
     "case:list", "case:read", "case:read_reporter", "case:accept", "case:return", "case:finish", "photo:read",
 }  # fmt: skip
@@ -30,7 +30,7 @@ OWN_DEPARTMENT = {
 # Actions allowed on a thing of another department, reported by somebody else, in handling.
 ANYWHERE = {
     "anonymous": PUBLIC,
-    "system": PUBLIC | {"sensing:ingest", "case:create", "open311:create"},
+    "system": PUBLIC | {"notification:own", "sensing:ingest", "case:create", "open311:create"},
     "citizen": PERSON | {"open311:create"},
     "dispatcher": PERSON
     | OPEN
@@ -61,7 +61,7 @@ ANYWHERE = {
     | {
         "share:decide", "share:subscribe", "rule:edit", "rule:dry_run",
         "overview:read", "account:list", "account:manage", "audit:read", "deadletter:read",
-        "deadletter:replay", "quarantine:read", "credential:manage", "edge:list",
+        "deadletter:replay", "quarantine:read", "credential:manage", "edge:list", "notification:manage",
     },
 }  # fmt: skip
 

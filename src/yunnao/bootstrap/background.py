@@ -47,6 +47,7 @@ def timers(platform: Platform) -> list[Timer]:
         await tx.execute(INFRA_QUERIES["inbox_prune"])
         await idempotency.prune(tx)
         await platform.identity.prune(tx)
+        await platform.notifications.prune(tx)
 
     async def deadlines(tx: Transaction) -> None:
         await platform.cases.scan_deadlines(tx, platform.clock.now())

@@ -24,6 +24,7 @@ from yunnao.infra.migrations import migrate
 from yunnao.infra.nervous import Nervous
 from yunnao.infra.postgres import Database
 from yunnao.infra.settings import Settings
+from yunnao.infra.webhook_targets import Targets
 from yunnao.kernel.calendar import WorkingCalendar
 from yunnao.kernel.errors import InvalidInput, Unavailable
 from yunnao.kernel.packs.city import CityPack
@@ -31,6 +32,9 @@ from yunnao.kernel.packs.scene import ScenePack
 from yunnao.modules.cases.facade import Cases
 from yunnao.modules.geography.facade import Geography
 from yunnao.modules.identity.facade import Identity, Policies
+from yunnao.modules.notifications.facade import Notifications, Ways
+from yunnao.modules.notifications.sms import HttpSms
+from yunnao.modules.notifications.smtp import Smtp
 from yunnao.modules.sensing.access.service import Access
 from yunnao.modules.sensing.alarming.facade import Alarms
 from yunnao.modules.sensing.batches.door import BatchDoor
@@ -88,6 +92,7 @@ class Platform:
     city: CityPack
     scenes: Sequence[ScenePack]
     identity: Identity
+    notifications: Notifications
     geography: Geography
     twin: Twin
     sensing: Sensing
@@ -183,9 +188,10 @@ def assemble(
     nervous = Nervous(servers.nats_url, f"yunnao-{role}")
     demo_file = settings.home / "demo-accounts.json" if settings.demo else None
     identity = Identity(clock, Policies.load(), demo_file)
-    geography = Geography(clock)
-    twin = Twin(clock, geography)
     zone = ZoneInfo(city.manifest.time_zone)
+    geography = Geography(clock)
+    notifications = Notifications(clock, identity, zone, _ways(settings))
+    twin = Twin(clock, geography)
     lake = lake_at(settings.lake_url)
     engine = RayEngine(lake.readings) if settings.lake_engine == "ray" else DuckEngine(lake.readings)
     history = History(clock, twin, lake, engine, zone)
@@ -202,7 +208,7 @@ def assemble(
     )
     alarms = Alarms(clock, twin, identity, city.manifest.alarms)
     sharing = Sharing(clock, database, nervous, identity, settings.webhook_networks)
-    cases = Cases(clock, identity, geography, FileStore(settings.files_url))
+    cases = Cases(clock, identity, geography, FileStore(settings.files_url), notifications)
     return Platform(
         settings=settings,
         servers=servers,
@@ -212,6 +218,7 @@ def assemble(
         city=city,
         scenes=scenes,
         identity=identity,
+        notifications=notifications,
         geography=geography,
         twin=twin,
         sensing=sensing,
@@ -231,6 +238,16 @@ def assemble(
         sharing=sharing,
         history=history,
         rules=Rules(clock, twin, history, zone, calendar.is_workday, city.manifest.alarms),
+    )
+
+
+def _ways(settings: Settings) -> Ways:
+    """The ways by which notices leave. Raises InvalidInput `smtp_url_invalid`."""
+    return Ways(
+        Targets(settings.webhook_networks),
+        Smtp(settings.smtp_url, settings.smtp_from or "") if settings.smtp_url else None,
+        HttpSms(settings.sms_url, settings.sms_token) if settings.sms_url else None,
+        settings.public_url,
     )
 
 

@@ -52,6 +52,11 @@ class Settings:
     scenes: tuple[str, ...] = field(metadata=_read("YUNNAO_SCENES", "scenes/*"))
     bridges: Path | None = field(metadata=_read("YUNNAO_BRIDGES", ""))
     webhook_networks: tuple[Network, ...] = field(metadata=_read("YUNNAO_WEBHOOK_NETWORKS", ""))
+    smtp_url: str | None = field(metadata=_read("YUNNAO_SMTP_URL", ""))
+    smtp_from: str | None = field(metadata=_read("YUNNAO_SMTP_FROM", ""))
+    sms_url: str | None = field(metadata=_read("YUNNAO_SMS_URL", ""))
+    sms_token: str | None = field(metadata=_read("YUNNAO_SMS_TOKEN", ""))
+    public_url: str | None = field(metadata=_read("YUNNAO_PUBLIC_URL", ""))
     demo: bool = field(metadata=_read("YUNNAO_DEMO", "0"))
     simulate: bool = field(metadata=_read("YUNNAO_SIMULATE", "<YUNNAO_DEMO>"))
     otlp_url: str | None = field(metadata=_read("YUNNAO_OTLP_URL", ""))
@@ -89,6 +94,11 @@ class Settings:
             scenes=tuple(scenes.replace(",", " ").split()) or _folders(root / "scenes"),
             bridges=_file(environ, "YUNNAO_BRIDGES", root),
             webhook_networks=_networks(environ, "YUNNAO_WEBHOOK_NETWORKS"),
+            smtp_url=environ.get("YUNNAO_SMTP_URL") or None,
+            smtp_from=environ.get("YUNNAO_SMTP_FROM") or None,
+            sms_url=environ.get("YUNNAO_SMS_URL") or None,
+            sms_token=environ.get("YUNNAO_SMS_TOKEN") or None,
+            public_url=environ.get("YUNNAO_PUBLIC_URL") or None,
             demo=_switch(environ, "YUNNAO_DEMO", default=False),
             simulate=_switch(
                 environ, "YUNNAO_SIMULATE", default=_switch(environ, "YUNNAO_DEMO", default=False)

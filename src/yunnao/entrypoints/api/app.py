@@ -22,6 +22,7 @@ from yunnao.modules.cases import http as cases_http
 from yunnao.modules.cases import open311
 from yunnao.modules.geography import http as geography_http
 from yunnao.modules.identity import http as identity_http
+from yunnao.modules.notifications import http as notifications_http
 from yunnao.modules.sensing import http as sensing_http
 from yunnao.modules.sensing.access import http as access_http
 from yunnao.modules.sensing.access import http_management as management_http
@@ -61,6 +62,7 @@ def build(platform: Platform, live: Live) -> FastAPI:
     for router in (
         overview.router(platform, release),
         identity_http.router(platform.identity),
+        notifications_http.router(platform.notifications, platform.identity),
         geography_http.router(platform.geography),
         twin_http.router(platform.twin, platform.identity, rights.hidden_attributes),
         alarms_http.router(platform.alarms, platform.identity),

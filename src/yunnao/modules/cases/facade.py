@@ -26,6 +26,7 @@ from yunnao.modules.cases.parts import Parts, announcement, case_resource
 from yunnao.modules.geography.facade import Geography
 from yunnao.modules.identity.contracts import CaseScope
 from yunnao.modules.identity.facade import Identity
+from yunnao.modules.notifications.facade import Notifications
 
 OVERDUE_ROWS_MAX = 1_000
 OWN_ROWS_MAX = 100
@@ -40,8 +41,15 @@ class Cases:
     `Text` in Chinese and English.
     """
 
-    def __init__(self, clock: Clock, identity: Identity, geography: Geography, files: FileStore) -> None:
-        self._parts = Parts(clock, identity, geography, files)
+    def __init__(
+        self,
+        clock: Clock,
+        identity: Identity,
+        geography: Geography,
+        files: FileStore,
+        notifications: Notifications,
+    ) -> None:
+        self._parts = Parts(clock, identity, geography, files, notifications)
         self.board = Board(self._parts)
 
     # --- packs ---------------------------------------------------------------------------------

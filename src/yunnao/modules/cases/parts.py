@@ -21,6 +21,7 @@ from yunnao.modules.geography.contracts import Area
 from yunnao.modules.geography.facade import Geography
 from yunnao.modules.identity.contracts import Department, Resource
 from yunnao.modules.identity.facade import Identity
+from yunnao.modules.notifications.facade import Notifications
 
 PHOTOS_DECODED_AT_ONCE_MAX = 2
 """A decoded photo takes up to 180 MB."""
@@ -62,6 +63,7 @@ class Parts:
     identity: Identity
     geography: Geography
     files: FileStore
+    notifications: Notifications
     registry: Registry = field(default_factory=Registry)
     models: Models = field(init=False)
     _held: _Held = field(default_factory=_Held, repr=False)

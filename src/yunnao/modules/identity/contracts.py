@@ -84,6 +84,15 @@ class Account:
 
 
 @dataclass(frozen=True)
+class Members:
+    """Who is meant: accounts by id, and holders of `roles`, of `department` where one is named."""
+
+    accounts: tuple[UUID, ...] = ()
+    department: str | None = None
+    roles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Session:
     """A signed-in account and the latest moment at which its session ends."""
 

@@ -28,6 +28,7 @@ from yunnao.modules.identity.contracts import (
     Decision,
     DemoAccount,
     Department,
+    Members,
     Refusal,
     Resource,
     Session,
@@ -45,6 +46,7 @@ from yunnao.modules.identity.passwords import Passwords
 __all__ = ["Identity", "Policies"]
 
 PAGE_ROWS_MAX = 500
+MEMBERS_MAX = 1_000
 ATTEMPTS_MAX = 8
 """To sign in, at once in one process: each holds a connection while its password is hashed, and
 half of the pool must stay free for everybody else."""
@@ -250,6 +252,17 @@ class Identity:
         """Names of parties by id; unknown ids are left out."""
         found = await store.rows(tx, "party_names", ids=list(ids))
         return {row["id"]: Text(**row["name"]) for row in found}
+
+    async def members(self, tx: Transaction, wanted: Sequence[Members]) -> list[list[UUID]]:
+        """For each wish the accounts that are meant and not disabled, at most `MEMBERS_MAX` by role."""
+        told = [
+            {"n": n, "accounts": [str(a) for a in w.accounts], "department": w.department, "roles": w.roles}
+            for n, w in enumerate(wanted)
+        ]
+        found: list[list[UUID]] = [[] for _ in wanted]
+        for row in await store.rows(tx, "members", wanted=Jsonb(told), limit=MEMBERS_MAX):
+            found[row["n"]].append(row["id"])
+        return found
 
     async def create_account(
         self,

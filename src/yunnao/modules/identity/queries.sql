@@ -45,6 +45,26 @@ ORDER BY p.account LIMIT %(limit)s;
 -- name: party_names
 SELECT id, name FROM identity.party WHERE id = ANY(%(ids)s);
 
+-- name: members
+-- Who is meant by each wish: accounts by id, and those who hold one of its roles, in its department if it
+-- names one. In one statement for all wishes; each is cut at a limit.
+WITH wanted AS (
+    SELECT * FROM jsonb_to_recordset(%(wanted)s) AS w (n int, accounts uuid[], department text, roles text[])
+)
+SELECT w.n, found.id FROM wanted w CROSS JOIN LATERAL (
+    SELECT p.id FROM identity.party p
+    WHERE p.disabled_at IS NULL AND p.id = ANY(w.accounts)
+    UNION
+    (SELECT p.id FROM identity.party p
+     WHERE p.disabled_at IS NULL AND p.department = w.department
+       AND EXISTS (SELECT FROM identity.role_grant g WHERE g.party_id = p.id AND g.role = ANY(w.roles))
+     ORDER BY p.id LIMIT %(limit)s)
+    UNION
+    (SELECT p.id FROM identity.role_grant g JOIN identity.party p ON p.id = g.party_id
+     WHERE w.department IS NULL AND g.role = ANY(w.roles) AND p.disabled_at IS NULL
+     ORDER BY p.id LIMIT %(limit)s)
+) AS found;
+
 -- name: party_password
 UPDATE identity.party SET password_hash = %(password_hash)s WHERE id = %(id)s;
 

@@ -16,14 +16,14 @@ import structlog
 from yunnao.infra import outbox
 from yunnao.infra.nervous import Nervous
 from yunnao.infra.postgres import Database, Row, Transaction, load_queries
+from yunnao.infra.webhook_targets import Targets
+from yunnao.infra.webhooks import Outcome, Webhooks
 from yunnao.kernel.ids import new_id
 from yunnao.kernel.text import catalogue
 from yunnao.kernel.time import Clock
 from yunnao.modules.sensing.sharing.contracts import Parcel
 from yunnao.modules.sensing.sharing.parcels import heads, seal
-from yunnao.modules.sensing.sharing.targets import Targets
 from yunnao.modules.sensing.sharing.topics import Topics
-from yunnao.modules.sensing.sharing.webhooks import Outcome, Webhooks
 
 QUERIES = load_queries("yunnao.modules.sensing.sharing", "deliveries.sql")
 SHARES = load_queries("yunnao.modules.sensing.sharing")

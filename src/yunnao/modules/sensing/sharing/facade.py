@@ -8,6 +8,8 @@ import orjson
 from yunnao.infra.nervous import Nervous
 from yunnao.infra.postgres import Database, Transaction
 from yunnao.infra.settings import Network
+from yunnao.infra.webhook_targets import Targets
+from yunnao.infra.webhooks import Outcome, Webhooks
 from yunnao.kernel.errors import InvalidInput
 from yunnao.kernel.ids import new_id
 from yunnao.kernel.principal import Principal
@@ -19,9 +21,7 @@ from yunnao.modules.sensing.sharing.rights import ReadingRights
 from yunnao.modules.sensing.sharing.shares import Shares
 from yunnao.modules.sensing.sharing.streams import Streams
 from yunnao.modules.sensing.sharing.subscriptions import Subscriptions
-from yunnao.modules.sensing.sharing.targets import Targets
 from yunnao.modules.sensing.sharing.topics import Topics
-from yunnao.modules.sensing.sharing.webhooks import Outcome, Webhooks
 
 TEST = "sensing.test"
 

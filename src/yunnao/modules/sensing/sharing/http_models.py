@@ -6,10 +6,10 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from yunnao.infra.webhook_targets import url_chars_max
 from yunnao.kernel.text import Text
 from yunnao.modules.sensing.sharing.contracts import Channel, Grade, Mode, ShareState, SubscriptionState
 from yunnao.modules.sensing.sharing.shares import devices_per_share_max, purpose_chars_max
-from yunnao.modules.sensing.sharing.targets import url_chars_max
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=purpose_chars_max)]

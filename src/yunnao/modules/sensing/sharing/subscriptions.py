@@ -7,6 +7,7 @@ from typing import Any
 
 from yunnao.infra.nats_subjects import shared_topic
 from yunnao.infra.postgres import Row, Transaction, load_queries
+from yunnao.infra.webhook_targets import Targets
 from yunnao.kernel.errors import Conflict, InvalidInput, NotFound, TooMany
 from yunnao.kernel.ids import UUID, new_id
 from yunnao.kernel.principal import Principal
@@ -16,7 +17,6 @@ from yunnao.modules.identity.facade import Identity
 from yunnao.modules.sensing.sharing.contracts import Subscription, SubscriptionDraft, WaitingParcel
 from yunnao.modules.sensing.sharing.shares import MANAGERS, Shares
 from yunnao.modules.sensing.sharing.subscribers import cut_off
-from yunnao.modules.sensing.sharing.targets import Targets
 
 QUERIES = load_queries("yunnao.modules.sensing.sharing")
 subscriptions_per_department_max = 100

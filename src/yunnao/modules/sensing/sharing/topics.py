@@ -21,8 +21,8 @@ from yunnao.infra.nats_subjects import (
     shared_subject,
 )
 from yunnao.infra.nervous import Nervous
+from yunnao.infra.webhooks import Outcome
 from yunnao.modules.sensing.sharing.contracts import Parcel
-from yunnao.modules.sensing.sharing.webhooks import Outcome
 
 LOOK_S = 2.0
 """How old the list of who listens may be."""

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit, urlunsplit
 import httpx
 from standardwebhooks import Webhook
 
+from yunnao.infra.webhook_targets import Targets
 from yunnao.kernel.errors import InvalidInput
 from yunnao.kernel.time import Clock
-from yunnao.modules.sensing.sharing.targets import Targets
 
 attempt_s = 15.0
 connect_s = 5.0
