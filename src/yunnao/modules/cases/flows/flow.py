@@ -84,7 +84,8 @@ class Flow:
         done = tuple(name for name in state["done"] if name != at and name in self.names)
         if at is not None:
             return Step(STATUS_BY_TASK[at], (at,), done, self.decisions[at], state)
-        status = next((STATUS_BY_END[name] for name in reversed(done) if name in STATUS_BY_END), "rated")
+        ends: list[Status] = [STATUS_BY_END[name] for name in reversed(done) if name in STATUS_BY_END]
+        status = ends[0] if ends else "rated"
         return Step(status, (), done, frozenset(), state)
 
 
