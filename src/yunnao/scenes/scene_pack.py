@@ -121,7 +121,7 @@ def _load(folder: Path, loaded: dict[str, ScenePack], above: tuple[str, ...]) ->
         flows=flows,
         layers=views.layers if views else {},
         examples=examples.examples if examples else {},
-        devices=devices.devices if devices else [],
+        devices=devices.owned() if devices else [],
         reports=reports.reports if reports else [],
         quality=quality,
         cases=tests,

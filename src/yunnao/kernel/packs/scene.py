@@ -230,10 +230,18 @@ class DemoDevice(Model):
     lat: float = Field(ge=-90, le=90)
     attributes: dict[str, float | str | bool] = {}
     rhythm: dict[str, Rhythm] = {}
+    owner: Code | None = Field(
+        None, description="The department whose readings they are; none: all may read."
+    )
 
 
 class DevicesFile(Model):
     devices: list[DemoDevice]
+    owner: Code | None = Field(None, description="Of every device that names no owner itself.")
+
+    def owned(self) -> list[DemoDevice]:
+        """The devices, each with its owner."""
+        return [one if one.owner else one.model_copy(update={"owner": self.owner}) for one in self.devices]
 
 
 # --- reports.yaml ----------------------------------------------------------------------------

@@ -241,4 +241,5 @@ def _synthetic(device: DemoDevice) -> DeviceDraft:
         lat=device.lat,
         attributes=dict(device.attributes),
         synthetic=True,
+        owner=device.owner,
     )

@@ -2,6 +2,13 @@
 
 from yunnao.kernel.packs.rule_base import RuleBase
 from yunnao.kernel.packs.scene import Product
+from yunnao.kernel.packs.scheduled_rules import (
+    ForecastRule,
+    NeighboursRule,
+    SameHourRule,
+    ScheduledRule,
+    WindowRule,
+)
 from yunnao.kernel.packs.streaming_rules import (
     RangeRule,
     RateRule,
@@ -43,13 +50,11 @@ def _said(rule: RuleBase, product: Product | None, language: Language) -> str:
 def _condition(rule: RuleBase, product: Product | None, language: Language) -> str:
     if isinstance(rule, SilenceRule):
         return say("rule_words_silence", language, time=duration(rule.after_s, language))
+    if isinstance(rule, ScheduledRule):
+        return _scheduled(rule, _named(rule.metric, product, language), language)
     if not isinstance(rule, ReadingRule):
         return say(f"rule_operator_{_operator(rule)}", language)
-    metric = product.metrics.get(rule.metric) if product is not None else None
-    named = {
-        "metric": metric.label.to(language) if metric is not None else rule.metric,
-        "unit": metric.unit_label.to(language) if metric is not None and metric.unit_label else "",
-    }
+    named = _named(rule.metric, product, language)
     match rule:
         case ThresholdRule():
             bound = rule.above if rule.above is not None else rule.below
@@ -68,6 +73,34 @@ def _condition(rule: RuleBase, product: Product | None, language: Language) -> s
             )
         case StuckRule():
             return say("rule_words_stuck", language, **named, time=duration(rule.for_s, language))
+    return say(f"rule_operator_{_operator(rule)}", language)
+
+
+def _named(name: str, product: Product | None, language: Language) -> dict[str, str]:
+    """The metric and its unit as people say them."""
+    metric = product.metrics.get(name) if product is not None else None
+    return {
+        "metric": metric.label.to(language) if metric is not None else name,
+        "unit": metric.unit_label.to(language) if metric is not None and metric.unit_label else "",
+    }
+
+
+def _scheduled(rule: ScheduledRule, named: dict[str, str], language: Language) -> str:
+    bound = rule.above if rule.above is not None else rule.below
+    side = "above" if rule.above is not None else "below"
+    match rule:
+        case WindowRule():
+            statistic = say(f"rule_statistic_{rule.statistic}", language)
+            time = duration(rule.window_s, language)
+            named = {**named, "unit": "" if rule.statistic == "count" else named["unit"]}
+            told = {"statistic": statistic, "time": time, "bound": f"{bound:g}"}
+            return say(f"rule_words_window_{side}", language, **named, **told).strip()
+        case SameHourRule() | NeighboursRule() if rule.above is not None:
+            distance = say(f"rule_distance_{rule.measure}", language, n=f"{bound:g}", unit=named["unit"])
+            code = f"rule_words_{_operator(rule)}"
+            return say(code, language, metric=named["metric"], distance=distance.strip())
+        case ForecastRule():
+            return say("rule_words_forecast", language, metric=named["metric"])
     return say(f"rule_operator_{_operator(rule)}", language)
 
 
