@@ -83,7 +83,7 @@ async def test_a_demo_account_signs_in_with_one_click_and_out_again(
     page = await console.open("/", language=language)
     await expect(page.get_by_role("heading", name=word)).to_be_visible()
     await page.click('[data-role="dispatcher"]')
-    await page.wait_for_url("**/cases")
+    await page.wait_for_url("**/desk")
     await expect(page.get_by_text("合成数据" if language == "zh" else "Synthetic data")).to_be_visible()
     await page.click(marked("account"))
     await page.click(marked("sign-out"))

@@ -26,6 +26,7 @@ const routes: RouteRecordRaw[] = [
   { path: '/track', component: () => import('./pages/TrackEntryPage.vue'), meta: { layout: 'public', title: 'track.title' } },
   { path: '/track/:code', component: () => import('./pages/TrackPage.vue'), props: true, meta: { layout: 'public', title: 'track.title' } },
   { path: '/cockpit', component: () => import('./pages/CockpitPage.vue'), meta: { layout: 'wall', roles: watchers, title: 'cockpit.title' } },
+  { path: '/desk', component: () => import('./pages/DeskPage.vue'), meta: { layout: 'office', roles: ['dispatcher'], title: 'work.desk' } },
   { path: '/cases', component: () => import('./pages/CasesPage.vue'), meta: { layout: 'office', roles: watchers, title: 'cases.title' } },
   { path: '/cases/:id', component: () => import('./pages/CasesPage.vue'), props: true, meta: { layout: 'office', roles: watchers, title: 'cases.title' } },
   { path: '/net', component: () => import('./pages/net/NetOverviewPage.vue'), meta: { layout: 'office', roles: [...observers, 'administrator'], title: 'net.title' } },

@@ -100,6 +100,17 @@ export const http = {
   delete: (path: string) => send<null>('DELETE', path),
 }
 
+/** Sends what must not be lost although the page is being left; nobody is there to read the answer. */
+export function postLeaving(path: string, body: unknown): void {
+  void fetch(url(path), {
+    method: 'POST',
+    keepalive: true,
+    credentials: 'same-origin',
+    headers: { 'Content-Type': 'application/json', 'Accept-Language': language, 'X-Yunnao': '1' },
+    body: JSON.stringify(body),
+  }).catch(() => undefined)
+}
+
 /** Upload one file as multipart field `file`; `progress` gets shares from 0 to 1. */
 export function upload<T>(path: string, file: Blob, name: string, progress: (share: number) => void): Promise<T> {
   return new Promise((resolve, reject) => {

@@ -1,4 +1,5 @@
 import { createI18n } from 'vue-i18n'
+import { caseworkEn, caseworkZh } from './casework'
 import { deskEn, deskZh } from './desk'
 import { devicesEn, devicesZh } from './devices'
 import { en } from './en'
@@ -11,7 +12,7 @@ export const i18n = createI18n({
   locale: 'zh',
   fallbackLocale: 'zh',
   messages: {
-    zh: { ...zh, ...deskZh, ...devicesZh, ...netZh, ...rulesZh },
-    en: { ...en, ...deskEn, ...devicesEn, ...netEn, ...rulesEn },
+    zh: { ...zh, ...caseworkZh, ...deskZh, ...devicesZh, ...netZh, ...rulesZh },
+    en: { ...en, ...caseworkEn, ...deskEn, ...devicesEn, ...netEn, ...rulesEn },
   },
 })

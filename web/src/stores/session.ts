@@ -9,7 +9,7 @@ import { recall, remember } from '@/lib/storage'
 /** The page that serves a role best, first match wins. */
 const homes: [Role, string][] = [
   ['leader', '/cockpit'],
-  ['dispatcher', '/cases'],
+  ['dispatcher', '/desk'],
   ['department_staff', '/cases'],
   ['field_worker', '/cases'],
   ['data_steward', '/devices'],
