@@ -26,8 +26,8 @@ from yunnao.kernel.packs.scene import CaseType, Category, Deadline, SceneManifes
 from yunnao.kernel.principal import SYSTEM
 from yunnao.kernel.text import Text
 from yunnao.modules.cases import http as cases_http
-from yunnao.modules.cases import open311
 from yunnao.modules.cases.facade import Cases
+from yunnao.modules.cases.open311 import http as open311_http
 from yunnao.modules.geography.facade import Geography
 from yunnao.modules.identity import http as identity_http
 from yunnao.modules.identity.facade import Identity, Policies
@@ -238,7 +238,7 @@ async def town(database_url: str, tmp_path: Path) -> AsyncIterator[Town]:
         api = APIRouter(prefix="/api/v1")
         api.include_router(cases_http.router(cases, identity))
         app.include_router(api)
-        app.include_router(open311.router(cases, identity))
+        app.include_router(open311_http.router(cases, identity))
         found = Town(app, database, cases, identity, clock)
         async with database.transaction() as tx:
             for name, (roles, department) in STAFF.items():

@@ -48,6 +48,7 @@ def timers(platform: Platform) -> list[Timer]:
         await idempotency.prune(tx)
         await platform.identity.prune(tx)
         await platform.notifications.prune(tx)
+        await platform.cases.open311.prune(tx)
 
     async def deadlines(tx: Transaction) -> None:
         await platform.cases.scan_deadlines(tx, platform.clock.now())
@@ -58,6 +59,7 @@ def timers(platform: Platform) -> list[Timer]:
         Timer("alarms.sweep", "* * * * * */10", platform.alarms.sweep),
         Timer("sensing.count_net", "* * * * * 30", platform.sensing.net.count),
         Timer("sensing.scheduled", "* * * * * */10", platform.scheduled.run),
+        Timer("cases.open311_tokens", "* * * * * */2", platform.cases.open311.open_deferred),
         Timer("cases.deadlines", "* * * * * */15", deadlines),
         Timer("identity.link_audit", "* * * * * */2", platform.identity.link_audit),
         Timer("infra.prune", "17 * * * * 0", prune),

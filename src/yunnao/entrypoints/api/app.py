@@ -19,7 +19,7 @@ from yunnao.infra.live import Live
 from yunnao.infra.paths import project_root
 from yunnao.infra.settings import Settings
 from yunnao.modules.cases import http as cases_http
-from yunnao.modules.cases import open311
+from yunnao.modules.cases.open311 import http as open311_http
 from yunnao.modules.geography import http as geography_http
 from yunnao.modules.identity import http as identity_http
 from yunnao.modules.notifications import http as notifications_http
@@ -82,7 +82,7 @@ def build(platform: Platform, live: Live) -> FastAPI:
     ):
         api.include_router(router)
     app.include_router(api, responses=http.PROBLEMS)
-    app.include_router(open311.router(platform.cases, platform.identity))
+    app.include_router(open311_http.router(platform.cases, platform.identity))
     app.include_router(sensorthings_http.router(platform.sensorthings, platform.identity))
     app.include_router(identifiers_http.router(platform.identifiers, platform.identity, rights))
     app.include_router(health.router())

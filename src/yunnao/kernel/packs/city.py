@@ -16,6 +16,7 @@ from pydantic import Field
 
 from yunnao.kernel.packs.alarming import AlarmDefaults
 from yunnao.kernel.packs.common import Code, Model, Slug, Text, Version
+from yunnao.kernel.packs.doors import Doors
 
 RoleName = Literal[
     "citizen", "dispatcher", "department_staff", "field_worker", "leader", "data_steward", "administrator"
@@ -44,6 +45,8 @@ class CityManifest(Model):
         description="What a registry of identifiers (Handle System) gave the city, e.g. "
         "88.1234.5; none: yunnao.<code>, which resolves at this platform only.",
     )
+
+    doors: Doors = Doors()
 
     @property
     def prefix(self) -> str:

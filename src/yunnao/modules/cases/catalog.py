@@ -32,6 +32,7 @@ async def install_city(tx: Transaction, pack: CityPack) -> None:
             "confidence_min": pack.manifest.dispatch_confidence_min,
             "fallback": pack.fallback,
             "calendar": Jsonb(pack.calendar.model_dump(mode="json")),
+            "doors": Jsonb(pack.manifest.doors.model_dump(mode="json")),
         },
     )
     await tx.execute(QUERIES["duties_delete"])

@@ -11,7 +11,7 @@ from yunnao.infra import outbox
 from yunnao.infra.consumers import Event
 from yunnao.infra.files import FileStore
 from yunnao.infra.postgres import Row, Transaction
-from yunnao.kernel.errors import Forbidden, NotFound, Unauthenticated
+from yunnao.kernel.errors import NotFound
 from yunnao.kernel.ids import new_id
 from yunnao.kernel.packs.city import CityPack
 from yunnao.kernel.packs.scene import ScenePack
@@ -20,11 +20,9 @@ from yunnao.kernel.time import Clock
 from yunnao.modules.cases import actions, alarms, catalog, domain, figures, intake, photos, store, views
 from yunnao.modules.cases.board.facade import Board
 from yunnao.modules.cases.contracts import ActionData, CaseFilter, NewCase, OpenedCase, StoredPhoto
-from yunnao.modules.cases.georeport import services
-from yunnao.modules.cases.masking import mask_text
+from yunnao.modules.cases.open311.facade import Open311
 from yunnao.modules.cases.parts import Parts, announcement, case_resource
 from yunnao.modules.geography.facade import Geography
-from yunnao.modules.identity.contracts import CaseScope
 from yunnao.modules.identity.facade import Identity
 from yunnao.modules.notifications.facade import Notifications
 
@@ -50,7 +48,11 @@ class Cases:
         notifications: Notifications,
     ) -> None:
         self._parts = Parts(clock, identity, geography, files, notifications)
+        self.open311 = Open311(self._parts)
         self.board = Board(self._parts)
+
+    def now(self) -> datetime:
+        return self._parts.clock.now()
 
     # --- packs ---------------------------------------------------------------------------------
 
@@ -169,11 +171,6 @@ class Cases:
             if not node.retired
         ]
 
-    async def services(self, tx: Transaction) -> list[View]:
-        """What a citizen can report, as Open311 lists it: the leaves of the tree, and `auto`."""
-        snapshot = await self._parts.registry.current(tx)
-        return services(snapshot)
-
     async def overview(self, tx: Transaction) -> View:
         return await figures.overview(tx, self._parts)
 
@@ -207,48 +204,6 @@ class Cases:
     async def near(self, tx: Transaction, lon: float, lat: float) -> list[View]:
         return await figures.near(tx, self._parts, lon, lat)
 
-    async def public(
-        self,
-        tx: Transaction,
-        principal: Principal,
-        *,
-        numbers: Sequence[str] | None = None,
-        start: datetime | None = None,
-        end: datetime | None = None,
-        status: Sequence[str] | None = None,
-        categories: Sequence[str] | None = None,
-        limit: int,
-        offset: int = 0,
-    ) -> list[Row]:
-        """Rows for Open311's public reading: no reporter, and no text but for whom it concerns.
-
-        What citizens write holds names and stories of persons, so `text` is None unless the party may
-        list the case; numbers of persons are masked even then.
-        """
-        scope = self._scope(principal)
-        known = await views.names(tx, self._parts)
-        wanted = [code for top in categories for code in known.snapshot.below(top)] if categories else None
-        found = await store.rows(
-            tx,
-            "cases_open311",
-            numbers=list(numbers) if numbers is not None else None,
-            start=start,
-            end=end,
-            status=list(status) if status is not None else None,
-            categories=wanted,
-            limit=limit,
-            offset=offset,
-        )
-        return [
-            {
-                **row,
-                "text": mask_text(row["text"]) if _within(scope, row) else None,
-                "category": known.category(row["category"]),
-                "department": known.department(row["department"]),
-            }
-            for row in found
-        ]
-
     # --- time ----------------------------------------------------------------------------------
 
     async def scan_deadlines(self, tx: Transaction, now: datetime) -> int:
@@ -277,24 +232,9 @@ class Cases:
             return {"id": row["id"], "number": row["number"], "status": row["status"], "actions": []}
         return await views.detail(tx, self._parts, row, principal)
 
-    def _scope(self, principal: Principal) -> CaseScope:
-        """What the party may list; nothing where it may list none."""
-        try:
-            return self._parts.identity.scope(principal, "case:list")
-        except (Forbidden, Unauthenticated):
-            return CaseScope()
-
     async def _tracked_row(self, tx: Transaction, code: str) -> Row:
         wanted = domain.tracking_hash(code)
         row = await store.one(tx, "case_by_tracking", hash=wanted) if wanted else None
         if row is None:
             raise NotFound("report_not_found")
         return row
-
-
-def _within(scope: CaseScope, row: Row) -> bool:
-    return (
-        scope.everything
-        or (scope.department is not None and scope.department == row["department"])
-        or (scope.reporter is not None and scope.reporter == row["reporter_id"])
-    )

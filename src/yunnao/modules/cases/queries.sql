@@ -7,15 +7,15 @@ SELECT revision FROM cases.revision;
 UPDATE cases.revision SET revision = nextval('cases.number');
 
 -- name: city_upsert
-INSERT INTO cases.city (city, code, number_prefix, time_zone, dispatch_confidence_min, fallback, calendar)
-VALUES (%(city)s, %(code)s, %(number_prefix)s, %(time_zone)s, %(confidence_min)s, %(fallback)s, %(calendar)s)
+INSERT INTO cases.city (city, code, number_prefix, time_zone, dispatch_confidence_min, fallback, calendar, doors)
+VALUES (%(city)s, %(code)s, %(number_prefix)s, %(time_zone)s, %(confidence_min)s, %(fallback)s, %(calendar)s, %(doors)s)
 ON CONFLICT (one) DO UPDATE SET city = excluded.city, code = excluded.code,
     number_prefix = excluded.number_prefix, time_zone = excluded.time_zone,
     dispatch_confidence_min = excluded.dispatch_confidence_min, fallback = excluded.fallback,
-    calendar = excluded.calendar;
+    calendar = excluded.calendar, doors = excluded.doors;
 
 -- name: city_get
-SELECT city, code, number_prefix, time_zone, dispatch_confidence_min, fallback, calendar FROM cases.city;
+SELECT city, code, number_prefix, time_zone, dispatch_confidence_min, fallback, calendar, doors FROM cases.city;
 
 -- name: duties_delete
 DELETE FROM cases.duty;
@@ -141,18 +141,6 @@ WHERE (%(everything)s::boolean OR department = %(own_department)s::text OR repor
        OR address ILIKE %(pattern)s::text OR number ILIKE %(pattern)s::text)
   AND (%(before)s::uuid IS NULL OR id < %(before)s::uuid)
 ORDER BY id DESC LIMIT %(limit)s;
-
--- name: cases_open311
--- GeoReport v2, GET requests: by numbers or by a window of opening times.
-SELECT id, number, title, text, status, source, category, department, district, street, address, lon, lat,
-    opened_at, due_at, closed_at, changed_at, scene, reporter_id
-FROM cases."case"
-WHERE (%(numbers)s::text[] IS NULL OR number = ANY(%(numbers)s::text[]))
-  AND (%(start)s::timestamptz IS NULL OR opened_at >= %(start)s::timestamptz)
-  AND (%(end)s::timestamptz IS NULL OR opened_at <= %(end)s::timestamptz)
-  AND (%(status)s::text[] IS NULL OR status = ANY(%(status)s::text[]))
-  AND (%(categories)s::text[] IS NULL OR category = ANY(%(categories)s::text[]))
-ORDER BY id DESC OFFSET %(offset)s LIMIT %(limit)s;
 
 -- name: cases_of_reporter
 SELECT * FROM cases."case" WHERE reporter_id = %(reporter)s ORDER BY id DESC LIMIT %(limit)s;

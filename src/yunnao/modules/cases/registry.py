@@ -9,6 +9,7 @@ from yunnao.infra.postgres import Transaction
 from yunnao.kernel.calendar import WorkingCalendar
 from yunnao.kernel.errors import InvalidInput, NotFound
 from yunnao.kernel.packs.city import CalendarFile
+from yunnao.kernel.packs.doors import Doors
 from yunnao.kernel.packs.scene import Deadline
 from yunnao.kernel.text import Text
 from yunnao.modules.cases.dispatch.duty import DutyRow
@@ -51,6 +52,8 @@ class City:
     confidence_min: float
     fallback: str
     calendar: WorkingCalendar
+    code: str
+    doors: Doors
 
 
 @dataclass(frozen=True)
@@ -173,6 +176,8 @@ async def _load(tx: Transaction, revision: int) -> Snapshot:
             city["dispatch_confidence_min"],
             city["fallback"],
             WorkingCalendar.from_pack(calendar, city["time_zone"]),
+            city["code"],
+            Doors.model_validate(city["doors"]),
         ),
         {
             row["code"]: CategoryNode(
