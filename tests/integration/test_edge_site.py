@@ -26,11 +26,13 @@ from yunnao.infra.embedded.nats import (
 )
 from yunnao.infra.embedded.nats_config import Leaf, add_edge, remove_edge
 from yunnao.infra.embedded.processes import pick_port
+from yunnao.infra.files import FileStore
 from yunnao.infra.gateway import Gateway
 from yunnao.infra.nats_subjects import MQTT_STREAM, intake_subject
 from yunnao.infra.nervous import Nervous
 from yunnao.kernel.text import Text
 from yunnao.modules.sensing.edge.centre import EdgeCentre
+from yunnao.modules.sensing.edge.programs import Programs
 from yunnao.modules.sensing.edge.receiving import EdgeReceiver
 from yunnao.modules.sensing.edge.site import EdgeSite
 from yunnao.modules.sensing.lanes import ensure_consumers
@@ -69,6 +71,10 @@ class Homes:
         self.secret = add_edge(self.centre / "nats", "harbour")
         self._site_mqtt = pick_port(besides=(self.mqtt_port,))
 
+    def programs(self) -> Programs:
+        """What the centre releases."""
+        return Programs(SystemClock(), FileStore(str(self.centre / "files")))
+
     def start_centre(self) -> EmbeddedNats:
         return ensure_nats(self.centre, mqtt_port=self.mqtt_port, leaf=self.leaf)
 
@@ -105,7 +111,9 @@ async def city(database_url: str, homes: Homes) -> AsyncIterator[City]:
         async with made.database.transaction() as tx:
             await centre.register(tx, "harbour", Text(zh="港区", en="Harbour"))
         stop = asyncio.Event()
-        receiving = asyncio.create_task(EdgeReceiver(made.nervous, made.database, centre).run(stop))
+        receiving = asyncio.create_task(
+            EdgeReceiver(made.nervous, made.database, centre, homes.programs()).run(stop)
+        )
         async with worker_of(made):
             yield made
         stop.set()

@@ -41,6 +41,7 @@ from yunnao.modules.sensing.batches.door import BatchDoor
 from yunnao.modules.sensing.commands.exchange import ensure_answers
 from yunnao.modules.sensing.commands.facade import Commands
 from yunnao.modules.sensing.edge.centre import EdgeCentre
+from yunnao.modules.sensing.edge.programs import Programs
 from yunnao.modules.sensing.facade import Sensing
 from yunnao.modules.sensing.history.duck_engine import DuckEngine
 from yunnao.modules.sensing.history.history import History
@@ -101,6 +102,7 @@ class Platform:
     scheduled: Scheduled
     cases: Cases
     edges: EdgeCentre
+    edge_programs: Programs
     sensorthings: SensorThings
     access: Access
     identifiers: Identifiers
@@ -208,7 +210,8 @@ def assemble(
     )
     alarms = Alarms(clock, twin, identity, city.manifest.alarms)
     sharing = Sharing(clock, database, nervous, identity, settings.webhook_networks)
-    cases = Cases(clock, identity, geography, FileStore(settings.files_url), notifications)
+    files = FileStore(settings.files_url)
+    cases = Cases(clock, identity, geography, files, notifications)
     return Platform(
         settings=settings,
         servers=servers,
@@ -229,6 +232,7 @@ def assemble(
         ),
         cases=cases,
         edges=EdgeCentre(clock),
+        edge_programs=Programs(clock, files),
         sensorthings=SensorThings(clock, LiveNewest(table), history, sensing, twin, sharing.rights),
         identifiers=Identifiers(twin, city.manifest.prefix),
         access=Access(clock, identity, twin, sensing),

@@ -32,7 +32,7 @@ async def run(platform: Platform, stop: asyncio.Event) -> None:
         group.create_task(_run_jobs(platform, stop))
         if (answering := gate(platform)) is not None:
             group.create_task(answering.run(stop))
-        receiver = EdgeReceiver(platform.nervous, platform.database, platform.edges)
+        receiver = EdgeReceiver(platform.nervous, platform.database, platform.edges, platform.edge_programs)
         group.create_task(receiver.run(stop))
 
 

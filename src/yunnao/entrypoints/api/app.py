@@ -75,7 +75,7 @@ def build(platform: Platform, live: Live) -> FastAPI:
         history_http.router(platform.history, platform.identity, rights),
         sharing_http.router(platform.sharing),
         rules_http.router(platform.rules, platform.identity, rights),
-        edge_http.router(platform.edges, platform.identity),
+        edge_http.router(platform.edges, platform.edge_programs, platform.identity),
         commands_http.router(platform.commands),
         cases_http.router(platform.cases, platform.identity),
         events.router(live, platform.identity),

@@ -1,27 +1,26 @@
-"""`yunnao edge new|list|pin|remove|run`."""
+"""`yunnao edge new|list|pin|remove|run|release|roll-out`."""
 
 import asyncio
 import re
-import signal
 from pathlib import Path
 
 import typer
 
+import yunnao
 from yunnao.bootstrap import open_platform
 from yunnao.entrypoints.cli.run import settings, tell
-from yunnao.infra import telemetry
-from yunnao.infra.clock import SystemClock
-from yunnao.infra.embedded.nats import EmbeddedNats, ensure_mqtt_stream, ensure_nats, stop_nats
-from yunnao.infra.embedded.nats_config import Leaf, add_edge, remove_edge
+from yunnao.entrypoints.edge_site import Launcher, broker_of
+from yunnao.infra.embedded.nats import ensure_nats, stop_nats
+from yunnao.infra.embedded.nats_config import add_edge, remove_edge
 from yunnao.infra.embedded.processes import write_private
-from yunnao.infra.nats_subjects import edge_user
-from yunnao.infra.nervous import Nervous
 from yunnao.infra.settings import Settings
+from yunnao.infra.signing import public_half, signing_key
 from yunnao.kernel.errors import InvalidInput
 from yunnao.kernel.principal import SYSTEM
 from yunnao.kernel.text import Text, say
 from yunnao.modules.sensing.edge.centre import EdgeCentre
-from yunnao.modules.sensing.edge.site import EdgeKey, EdgeSite
+from yunnao.modules.sensing.edge.programs import packed
+from yunnao.modules.sensing.edge.site import EdgeKey
 
 group = typer.Typer(help="Edge sites: gateways that work with the centre or without.", no_args_is_help=True)
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -47,7 +46,9 @@ def new(
     asyncio.run(_register(own, name, Text(zh=label_zh, en=label_en)))
     secret = add_edge(own.home / "nats", name)
     ensure_nats(own.home, mqtt_port=own.mqtt_port)
-    write_private(to, EdgeKey(edge=name, centre=centre, secret=secret).model_dump_json(indent=2))
+    program_key = public_half(signing_key(_program_key(own)))
+    given = EdgeKey(edge=name, centre=centre, secret=secret, program_key=program_key)
+    write_private(to, given.model_dump_json(indent=2))
     tell(own, "edge_registered", edge=name, file=to)
 
 
@@ -84,30 +85,52 @@ def run(
 ) -> None:
     """Run an edge site on this machine, in YUNNAO_HOME; devices connect at YUNNAO_MQTT_PORT."""
     own = settings()
-    telemetry.configure("edge", own.log_format, own.otlp_url)
     found = EdgeKey.model_validate_json(key.read_text(encoding="utf-8"))
     own.home.mkdir(parents=True, exist_ok=True)
-    leaf = Leaf(
-        centre_url=f"nats-leaf://{edge_user(found.edge)}:{found.secret}@{found.centre}",
-        domain=edge_user(found.edge),
-    )
-    broker = ensure_nats(own.home, mqtt_port=own.mqtt_port, leaf=leaf)
+    broker = broker_of(own, found)
     tell(own, "edge_serving", edge=found.edge, host=broker.device.host, port=broker.device.port)
-    print(broker.device.password)
+    print(broker.device.password, flush=True)
     try:
-        asyncio.run(_run(own, found, broker))
+        Launcher(own.home.resolve(), key.resolve()).run()
     finally:
         stop_nats(own.home)
 
 
-async def _run(own: Settings, key: EdgeKey, broker: EmbeddedNats) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    async with Nervous(broker.url, "edge") as nervous:
-        await ensure_mqtt_stream(nervous.jetstream, broker.platform, partitioned=False)
-        await EdgeSite(key.edge, own.home, SystemClock(), nervous).run(stop)
+@group.command("release")
+def release() -> None:
+    """Release this program for edge sites; roll it out with `edge roll-out`."""
+    own = settings()
+    tell(own, "edge_program_released", version=asyncio.run(_release(own)))
+
+
+@group.command("roll-out")
+def roll_out(
+    version: str | None = typer.Argument(None, help="A released program; none: what is installed there."),
+    site: str | None = typer.Option(None, help="One site; none: all."),
+) -> None:
+    """Have sites run a program: they fetch it, try it, and go back where it does not reach the centre."""
+    own = settings()
+    count = asyncio.run(_roll_out(own, version, site))
+    tell(own, "edge_program_rolled_out", version=version or "–", count=count)
+
+
+async def _release(own: Settings) -> str:
+    content = packed(Path(yunnao.__file__).parent)
+    async with open_platform(own, "cli") as platform, platform.database.transaction() as tx:
+        program = await platform.edge_programs.release(tx, content, signing_key(_program_key(own)))
+        await platform.identity.audit(tx, SYSTEM, "edge:release", "EdgeProgram", version=program.version)
+    return program.version
+
+
+async def _roll_out(own: Settings, version: str | None, site: str | None) -> int:
+    async with open_platform(own, "cli") as platform, platform.database.transaction() as tx:
+        count = await platform.edge_programs.roll_out(tx, version, site)
+        await platform.identity.audit(tx, SYSTEM, "edge:roll-out", "EdgeSite", edge=site, version=version)
+    return count
+
+
+def _program_key(own: Settings) -> Path:
+    return own.home / "edge-program.key"
 
 
 async def _register(own: Settings, name: str, label: Text) -> None:
@@ -127,6 +150,7 @@ async def _list(own: Settings) -> list[str]:
             label=site.label.to(own.language),
             state=say("edge_online" if site.online else "edge_offline", own.language),
             bundle=(site.report.bundle if site.report else None) or "–",
+            program=site.report.program if site.report else "–",
             waiting=site.report.waiting if site.report else 0,
             forwarded=site.report.forwarded if site.report else 0,
         )

@@ -10,7 +10,7 @@ from yunnao.infra.postgres import Transaction, load_queries
 from yunnao.kernel.errors import NotFound
 from yunnao.kernel.text import Text
 from yunnao.kernel.time import Clock
-from yunnao.modules.sensing.edge.contracts import Bundle, EdgeSite, Report, Told
+from yunnao.modules.sensing.edge.contracts import Bundle, EdgeSite, Program, Report, Told
 from yunnao.modules.sensing.registry import rule_of
 
 QUERIES = load_queries("yunnao.modules.sensing.edge")
@@ -56,10 +56,13 @@ class EdgeCentre:
                     edge=row["edge"],
                     label=Text(**row["label"]),
                     pinned=row["pinned"],
+                    program=row["program"],
                     registered_at=row["registered_at"],
                     reported_at=reported_at,
                     online=reported_at is not None and now - reported_at < online_within,
-                    newest=report is not None and report.bundle == (row["pinned"] or newest),
+                    newest=report is not None
+                    and report.bundle == (row["pinned"] or newest)
+                    and row["program"] in (None, report.program),
                     report=report,
                 )
             )
@@ -77,14 +80,17 @@ class EdgeCentre:
         row = await self._one(tx, "edge_report", edge, report=content, now=self._clock.now())
         newest, bundle = await self._newest(tx)
         version = row["pinned"] or newest
+        program = None
+        if row["version"] not in (None, report.program, report.refused):
+            program = Program.model_validate({name: row[name] for name in Program.model_fields})
         if version == report.bundle:
-            return Told(version=version, bundle=None)
+            return Told(version=version, bundle=None, program=program)
         if version != newest:
             kept = await (await tx.execute(QUERIES["bundle_get"], {"version": version})).fetchone()
             if kept is None:
                 raise NotFound("bundle_unknown", version=version)
             bundle = Bundle.model_validate(kept["content"])
-        return Told(version=version, bundle=bundle)
+        return Told(version=version, bundle=bundle, program=program)
 
     async def _newest(self, tx: Transaction) -> tuple[str, Bundle]:
         """The bundle of the products and rules that are installed, kept under its version."""

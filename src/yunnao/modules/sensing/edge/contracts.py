@@ -16,10 +16,30 @@ class Bundle(Model):
     rules: dict[str, Rule]
 
 
-class Report(Model):
-    """How a site is. `waiting`: messages not yet handed up; `link_down_s`: how long the last gap was."""
+class Program(Model):
+    """A release of the program. `hash`: SHA-256 of the zip, hexadecimal, which `signature` is over."""
+
+    version: str
+    hash: str
+    size: int
+    signature: str
+
+
+class Wanted(Model):
+    """A site asks for the part of a release that begins at `offset`."""
 
     program: str
+    offset: int
+
+
+class Report(Model):
+    """How a site is. `waiting`: messages not yet handed up; `link_down_s`: how long the last gap was.
+
+    `refused`: a version of the program that did not run here, so that the site went back.
+    """
+
+    program: str
+    refused: str | None = None
     bundle: str | None
     waiting: int
     received: int
@@ -29,19 +49,22 @@ class Report(Model):
 
 
 class Told(Model):
-    """The centre's answer: the version to run, and its content where the site has another."""
+    """The centre's answer: the version of products and rules, their content where the site has another,
+    and the program to run where it is not the site's own."""
 
     version: str
-    bundle: Bundle | None
+    bundle: Bundle | None = None
+    program: Program | None = None
 
 
 @dataclass(frozen=True)
 class EdgeSite:
-    """An edge site as lists show it; `newest`: it runs what it should."""
+    """An edge site as lists show it; `newest`: it runs what it should. `program`: what it shall run."""
 
     edge: str
     label: Text
     pinned: str | None
+    program: str | None
     registered_at: datetime
     reported_at: datetime | None
     online: bool

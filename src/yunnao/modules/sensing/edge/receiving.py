@@ -21,7 +21,7 @@ from nats.js.api import (
     StreamConfig,
 )
 from nats.js.errors import NotFoundError
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from yunnao.infra import deadletters
 from yunnao.infra.deadletters import DeadLetter
@@ -36,7 +36,8 @@ from yunnao.infra.nervous import Nervous
 from yunnao.infra.postgres import Database
 from yunnao.kernel.errors import InvalidInput, Unavailable, YunnaoError
 from yunnao.modules.sensing.edge.centre import EdgeCentre
-from yunnao.modules.sensing.edge.contracts import Report
+from yunnao.modules.sensing.edge.contracts import Report, Wanted
+from yunnao.modules.sensing.edge.programs import Programs
 
 EDGE_STREAM = "EDGE"
 EDGE_BYTES_MAX = 20 * 1024**3
@@ -47,6 +48,7 @@ ACK_WAIT_S = 30
 RETRY_S = 1.0
 SOURCE = "edge"
 """Of this part's dead letters."""
+_ASKED: TypeAdapter[Report | Wanted] = TypeAdapter(Report | Wanted)
 
 log = structlog.get_logger()
 
@@ -71,10 +73,11 @@ async def ensure_edge_stream(nervous: Nervous) -> None:
 class EdgeReceiver:
     """Part of the worker role; several processes take turns, one batch under way at a time."""
 
-    def __init__(self, nervous: Nervous, database: Database, centre: EdgeCentre) -> None:
+    def __init__(self, nervous: Nervous, database: Database, centre: EdgeCentre, programs: Programs) -> None:
         self._nervous = nervous
         self._database = database
         self._centre = centre
+        self._programs = programs
 
     async def run(self, stop: asyncio.Event) -> None:
         """Works until `stop`; outages are waited out."""
@@ -126,13 +129,17 @@ class EdgeReceiver:
             await message.ack()
 
     async def _answer(self, message: Msg) -> None:
-        """Answers a site's report; whom the centre does not know gets an error's code."""
+        """Answers a site's report, or hands it a part of a program; whom the centre does not know gets an
+        error's code."""
         edge = message.subject.removeprefix(EDGE_PREFIX).split(".")[0]
         try:
-            report = Report.model_validate_json(message.data)
+            asked = _ASKED.validate_json(message.data)
             async with self._database.transaction() as tx:
-                told = await self._centre.hear(tx, edge, report)
-            answer = told.model_dump_json().encode()
+                if isinstance(asked, Wanted):
+                    answer = await self._programs.chunk(tx, asked.program, asked.offset)
+                else:
+                    told = await self._centre.hear(tx, edge, asked)
+                    answer = told.model_dump_json(exclude_none=True).encode()
         except ValidationError:
             answer = orjson.dumps({"error": "report_invalid"})
         except YunnaoError as error:
