@@ -292,6 +292,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cases/counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many cases run, by step */
+        get: operations["counts_api_v1_cases_counts_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/cases/map": {
         parameters: {
             query?: never;
@@ -301,6 +318,40 @@ export interface paths {
         };
         /** Cases as GeoJSON points */
         get: operations["points_api_v1_cases_map_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases/queue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Running cases, nearest deadline first */
+        get: operations["queue_api_v1_cases_queue_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases/wall": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Ages of queues, overdue cases, loads */
+        get: operations["wall_api_v1_cases_wall_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -831,6 +882,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/edges/{edge}/program": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Roll Out
+         * @description Has a site run a released program; it goes back where that one fails.
+         */
+        put: operations["roll_out_api_v1_edges__edge__program_put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/entities": {
         parameters: {
             query?: never;
@@ -1228,6 +1299,92 @@ export interface paths {
         get: operations["get_trend_api_v1_net_trend_get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Own notices, newest first */
+        get: operations["inbox_api_v1_notifications_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/preferences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How you want to be told */
+        get: operations["preferences_api_v1_notifications_preferences_get"];
+        /** Say how you want to be told */
+        put: operations["set_preferences_api_v1_notifications_preferences_put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/read": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Mark own notices as read */
+        post: operations["mark_read_api_v1_notifications_read_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/undelivered": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Messages that were given up, and why */
+        get: operations["undelivered_api_v1_notifications_undelivered_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/undelivered/{message}/resend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Try one again */
+        post: operations["resend_api_v1_notifications_undelivered__message__resend_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1956,6 +2113,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/open311/discovery.{form}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Service discovery */
+        get: operations["show_open311_discovery__form__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/open311/v2/discovery.{form}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Service discovery */
+        get: operations["show_open311_v2_discovery__form__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/open311/v2/requests.{form}": {
         parameters: {
             query?: never;
@@ -2017,6 +2208,23 @@ export interface paths {
         };
         /** GET service definition */
         get: operations["service_open311_v2_services__code___form__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/open311/v2/tokens/{token}.{form}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** GET service_request_id from a token */
+        get: operations["token_number_open311_v2_tokens__token___form__get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2341,6 +2549,15 @@ export interface components {
              * Format: date-time
              */
             time: string;
+        };
+        /** Band */
+        Band: {
+            /** From H */
+            from_h: number;
+            /** N */
+            n: number;
+            /** To H */
+            to_h: number | null;
         };
         /** Body_send_api_v1_photos_post */
         Body_send_api_v1_photos_post: {
@@ -3177,6 +3394,18 @@ export interface components {
             /** Items */
             items: components["schemas"]["DepartmentView"][];
         };
+        /** DepartmentLoad */
+        DepartmentLoad: {
+            department: components["schemas"]["ResponsibleDepartment"];
+            /** Open */
+            open: number;
+            /** Overdue */
+            overdue: number;
+            /** Soon */
+            soon: number;
+            /** Unaccepted */
+            unaccepted: number;
+        };
         /** DepartmentName */
         DepartmentName: {
             /** Id */
@@ -3328,6 +3557,16 @@ export interface components {
              */
             threshold: number;
         };
+        /** DispatchOption */
+        DispatchOption: {
+            category: components["schemas"]["CategoryName"] | null;
+            /**
+             * Confidence
+             * @description 0 to 1.
+             */
+            confidence: number;
+            department: components["schemas"]["ResponsibleDepartment"];
+        };
         /** DistrictCases */
         DistrictCases: {
             /** Code */
@@ -3397,7 +3636,7 @@ export interface components {
         };
         /**
          * EdgeSiteOut
-         * @description `newest`: it runs the products and rules that it should.
+         * @description `newest`: it runs the program, products and rules that it should; `program`: the one it shall run.
          */
         EdgeSiteOut: {
             /** Edge */
@@ -3409,6 +3648,8 @@ export interface components {
             online: boolean;
             /** Pinned */
             pinned: string | null;
+            /** Program */
+            program: string | null;
             /**
              * Registered At
              * Format: date-time
@@ -3422,6 +3663,8 @@ export interface components {
         EdgesOut: {
             /** Items */
             items: components["schemas"]["EdgeSiteOut"][];
+            /** Programs */
+            programs: string[];
             /** Versions */
             versions: string[];
         };
@@ -3706,6 +3949,18 @@ export interface components {
             opened: number;
         };
         /**
+         * InboxOut
+         * @description `unread` counts all unread notices, up to 1,000.
+         */
+        InboxOut: {
+            /** Items */
+            items: components["schemas"]["NotificationOut"][];
+            /** Next */
+            next: string | null;
+            /** Unread */
+            unread: number;
+        };
+        /**
          * IssuedOut
          * @description A new credential with its token, which is told this once, and how to connect with it by MQTT.
          */
@@ -3731,6 +3986,12 @@ export interface components {
             topic: string;
             /** User */
             user: string;
+        };
+        /** KindOut */
+        KindOut: {
+            /** Kind */
+            kind: string;
+            label: components["schemas"]["Text"];
         };
         /** LatestOut */
         LatestOut: {
@@ -4169,6 +4430,32 @@ export interface components {
             /** Name */
             name: string;
         };
+        /**
+         * NotificationOut
+         * @description A notice in the inbox; `subject` is what it is about, as `Case/<id>`.
+         */
+        NotificationOut: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Kind */
+            kind: string;
+            /**
+             * Made At
+             * Format: date-time
+             */
+            made_at: string;
+            /** Read At */
+            read_at: string | null;
+            /** Subject */
+            subject: string | null;
+            text: components["schemas"]["Text"];
+            title: components["schemas"]["Text"];
+            /** Urgent */
+            urgent: boolean;
+        };
         /** OrderIn */
         OrderIn: {
             /** Command */
@@ -4362,6 +4649,102 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * PreferencesBody
+         * @description How an account wants to be told; times of day in the city's zone.
+         *
+         *     `channels` by kind of notice, "*" for every other; none: the defaults. `digest` gathers e-mails that
+         *     are not urgent; quiet hours hold e-mail and SMS back, urgent ones pass.
+         */
+        PreferencesBody: {
+            /**
+             * Channels
+             * @default {}
+             */
+            channels?: {
+                [key: string]: ("in_app" | "email" | "webhook" | "sms")[];
+            };
+            /**
+             * Digest
+             * @default none
+             * @enum {string}
+             */
+            digest?: "none" | "hourly" | "daily";
+            /**
+             * Digest At
+             * Format: time
+             * @default 08:00:00
+             */
+            digest_at?: string;
+            /** Email */
+            email?: string | null;
+            /**
+             * Language
+             * @default zh
+             * @enum {string}
+             */
+            language?: "zh" | "en";
+            /** Phone */
+            phone?: string | null;
+            /** Quiet From */
+            quiet_from?: string | null;
+            /** Quiet Until */
+            quiet_until?: string | null;
+            /** Webhook Url */
+            webhook_url?: string | null;
+        };
+        /**
+         * PreferencesOut
+         * @description `available` says which channels the operator configured, `time_zone` where times of day are meant.
+         *     `webhook_secret` is shown only when the address of the webhook has just been set.
+         */
+        PreferencesOut: {
+            /** Available */
+            available: {
+                [key: string]: boolean;
+            };
+            /**
+             * Channels
+             * @default {}
+             */
+            channels?: {
+                [key: string]: ("in_app" | "email" | "webhook" | "sms")[];
+            };
+            /**
+             * Digest
+             * @default none
+             * @enum {string}
+             */
+            digest?: "none" | "hourly" | "daily";
+            /**
+             * Digest At
+             * Format: time
+             * @default 08:00:00
+             */
+            digest_at?: string;
+            /** Email */
+            email?: string | null;
+            /** Kinds */
+            kinds: components["schemas"]["KindOut"][];
+            /**
+             * Language
+             * @default zh
+             * @enum {string}
+             */
+            language?: "zh" | "en";
+            /** Phone */
+            phone?: string | null;
+            /** Quiet From */
+            quiet_from?: string | null;
+            /** Quiet Until */
+            quiet_until?: string | null;
+            /** Time Zone */
+            time_zone: string;
+            /** Webhook Secret */
+            webhook_secret?: string | null;
+            /** Webhook Url */
+            webhook_url?: string | null;
+        };
+        /**
          * Problem
          * @description Problem details (RFC 9457): what went wrong, in the reader's language, and what to do.
          */
@@ -4406,6 +4789,14 @@ export interface components {
         ProductsOut: {
             /** Items */
             items: components["schemas"]["ProductOut"][];
+        };
+        /**
+         * ProgramIn
+         * @description `version` none: the program that is installed at the site.
+         */
+        ProgramIn: {
+            /** Version */
+            version: string | null;
         };
         /**
          * QuarantineEntryOut
@@ -4466,6 +4857,84 @@ export interface components {
             next: string | null;
             /** Totals */
             totals: components["schemas"]["TotalOut"][];
+        };
+        /** Queue */
+        Queue: {
+            /** Items */
+            items: components["schemas"]["QueueItem"][];
+            /**
+             * Next
+             * @description The cursor of the next page.
+             */
+            next: string | null;
+        };
+        /** QueueItem */
+        QueueItem: {
+            /** Address */
+            address: string | null;
+            area: components["schemas"]["CaseArea"] | null;
+            /** Automatic */
+            automatic: boolean;
+            category: components["schemas"]["CategoryName"] | null;
+            /** Closed At */
+            closed_at: string | null;
+            /**
+             * Confidence
+             * @description Of the automatic dispatch, 0 to 1.
+             */
+            confidence: number;
+            department: components["schemas"]["ResponsibleDepartment"] | null;
+            /**
+             * Due At
+             * Format: date-time
+             */
+            due_at: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Lat */
+            lat: number | null;
+            /** Lon */
+            lon: number | null;
+            /** Number */
+            number: string;
+            /**
+             * Opened At
+             * Format: date-time
+             */
+            opened_at: string;
+            /**
+             * Options
+             * @description Where it could go, likeliest first.
+             */
+            options: components["schemas"]["DispatchOption"][];
+            /** Overdue */
+            overdue: boolean;
+            /**
+             * Photos
+             * @description How many.
+             */
+            photos: number;
+            /** Scene */
+            scene: string;
+            /** Severity */
+            severity: ("minor" | "moderate" | "severe" | "extreme") | null;
+            /**
+             * Source
+             * @enum {string}
+             */
+            source: "citizen" | "open311" | "alarm" | "officer" | "hotline";
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "desk" | "assigned" | "handling" | "checking" | "closed" | "rated" | "rejected";
+            /** Text */
+            text: string;
+            /** Title */
+            title: string;
         };
         /**
          * RaisedCase
@@ -4648,6 +5117,14 @@ export interface components {
             /** Score */
             score: number;
         };
+        /**
+         * ReadBody
+         * @description What was read; without ids everything.
+         */
+        ReadBody: {
+            /** Ids */
+            ids?: string[] | null;
+        };
         /** ReadingsOut */
         ReadingsOut: {
             /** Metric */
@@ -4814,6 +5291,8 @@ export interface components {
         /**
          * Report
          * @description How a site is. `waiting`: messages not yet handed up; `link_down_s`: how long the last gap was.
+         *
+         *     `refused`: a version of the program that did not run here, so that the site went back.
          */
         Report: {
             /** Alarms Open */
@@ -4828,6 +5307,8 @@ export interface components {
             program: string;
             /** Received */
             received: number;
+            /** Refused */
+            refused?: string | null;
             /** Waiting */
             waiting: number;
         };
@@ -4968,6 +5449,26 @@ export interface components {
             items: components["schemas"]["RuleOut"][];
             /** Next */
             next: string | null;
+        };
+        /**
+         * RunningCounts
+         * @description Running cases; `soon`: due within four hours.
+         */
+        RunningCounts: {
+            /** Assigned */
+            assigned: number;
+            /** Checking */
+            checking: number;
+            /** Desk */
+            desk: number;
+            /** Handling */
+            handling: number;
+            /** Open */
+            open: number;
+            /** Overdue */
+            overdue: number;
+            /** Soon */
+            soon: number;
         };
         /**
          * SameHourRule
@@ -5313,6 +5814,21 @@ export interface components {
             reported_at: string | null;
             /** Reported Version */
             reported_version: number;
+        };
+        /**
+         * StepAges
+         * @description How long cases have stood in a step.
+         */
+        StepAges: {
+            /** Bands */
+            bands: components["schemas"]["Band"][];
+            /** Oldest At */
+            oldest_at: string | null;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "desk" | "assigned" | "handling" | "checking" | "closed" | "rated" | "rejected";
         };
         /**
          * StrangerIn
@@ -5838,6 +6354,49 @@ export interface components {
             /** Timeline */
             timeline: components["schemas"]["ReportTimelineEntry"][];
         };
+        /**
+         * UndeliveredOut
+         * @description A message that was given up; `account` none: somebody without an account.
+         */
+        UndeliveredOut: {
+            /** Account */
+            account: string | null;
+            account_name: components["schemas"]["Text"] | null;
+            /** Attempts */
+            attempts: number;
+            /**
+             * Channel
+             * @enum {string}
+             */
+            channel: "in_app" | "email" | "webhook" | "sms";
+            /** Error */
+            error: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Kind */
+            kind: string;
+            label: components["schemas"]["Text"];
+            /**
+             * Made At
+             * Format: date-time
+             */
+            made_at: string;
+        };
+        /** UndeliveredPage */
+        UndeliveredPage: {
+            /** Items */
+            items: components["schemas"]["UndeliveredOut"][];
+            /** Next */
+            next: string | null;
+        };
+        /** UnreadOut */
+        UnreadOut: {
+            /** Unread */
+            unread: number;
+        };
         /** UseOut */
         UseOut: {
             /** Department */
@@ -5876,6 +6435,19 @@ export interface components {
             msg: string;
             /** Error Type */
             type: string;
+        };
+        /** Wall */
+        Wall: {
+            /** Ages */
+            ages: components["schemas"]["StepAges"][];
+            counts: components["schemas"]["RunningCounts"];
+            /** Departments */
+            departments: components["schemas"]["DepartmentLoad"][];
+            /**
+             * Overdue
+             * @description By how long they are overdue.
+             */
+            overdue: components["schemas"]["Band"][];
         };
         /**
          * WindowRule
@@ -6976,6 +7548,62 @@ export interface operations {
             };
         };
     };
+    counts_api_v1_cases_counts_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunningCounts"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     points_api_v1_cases_map_get: {
         parameters: {
             query?: {
@@ -6994,6 +7622,124 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CaseMap"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    queue_api_v1_cases_queue_get: {
+        parameters: {
+            query?: {
+                /** @description A running status, several by comma, or `open`. */
+                status?: string;
+                department?: string | null;
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Queue"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    wall_api_v1_cases_wall_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Wall"];
                 };
             };
             /** @description Nobody is signed in */
@@ -9043,6 +9789,66 @@ export interface operations {
             };
         };
     };
+    roll_out_api_v1_edges__edge__program_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                edge: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProgramIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_entities_api_v1_entities_get: {
         parameters: {
             query?: {
@@ -10398,6 +11204,357 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["NetTrendOut"];
                 };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    inbox_api_v1_notifications_get: {
+        parameters: {
+            query?: {
+                unread?: boolean;
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InboxOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    preferences_api_v1_notifications_preferences_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreferencesOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_preferences_api_v1_notifications_preferences_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PreferencesBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreferencesOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    mark_read_api_v1_notifications_read_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReadBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnreadOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    undelivered_api_v1_notifications_undelivered_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UndeliveredPage"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resend_api_v1_notifications_undelivered__message__resend_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                message: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Nobody is signed in */
             401: {
@@ -13196,9 +14353,94 @@ export interface operations {
             };
         };
     };
-    requests_open311_v2_requests__form__get: {
+    show_open311_discovery__form__get: {
         parameters: {
             query?: never;
+            header?: never;
+            path: {
+                form: "json" | "xml";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As the path's ending asks. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                    "text/xml": unknown;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    show_open311_v2_discovery__form__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                form: "json" | "xml";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As the path's ending asks. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                    "text/xml": unknown;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    requests_open311_v2_requests__form__get: {
+        parameters: {
+            query?: {
+                /** @description Several by comma; overrides the others. */
+                service_request_id?: string | null;
+                /** @description Several by comma. */
+                service_code?: string | null;
+                /** @description ISO 8601 with a zone. At most 90 days in all. */
+                start_date?: string | null;
+                end_date?: string | null;
+                /** @description open, closed, or both by comma. */
+                status?: string | null;
+                updated_after?: string | null;
+                updated_before?: string | null;
+                page?: string | null;
+                page_size?: string | null;
+                per_page?: string | null;
+                /** @description true: what happened, and the photos. */
+                extensions?: string | null;
+                /** @description May be left out: there is one jurisdiction. */
+                jurisdiction_id?: string | null;
+                /** @description A token; its holder reads the texts of cases that concern it. */
+                api_key?: string | null;
+            };
             header?: never;
             path: {
                 form: "json" | "xml";
@@ -13231,14 +14473,48 @@ export interface operations {
     post_open311_v2_requests__form__post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                "Idempotency-Key"?: string | null;
+                /** @description respond-async: a token, at once. */
+                prefer?: string | null;
+            };
             path: {
                 form: "json" | "xml";
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": {
+                    account_id?: string;
+                    address_id?: string;
+                    address_string?: string;
+                    api_key?: string;
+                    description?: string;
+                    device_id?: string;
+                    email?: string;
+                    first_name?: string;
+                    jurisdiction_id?: string;
+                    last_name?: string;
+                    lat?: string;
+                    long?: string;
+                    media_url?: string;
+                    phone?: string;
+                    service_code: string;
+                };
+            };
+        };
         responses: {
+            /** @description As the path's ending asks. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                    "text/xml": unknown;
+                };
+            };
             /** @description As the path's ending asks. */
             201: {
                 headers: {
@@ -13262,7 +14538,13 @@ export interface operations {
     };
     one_open311_v2_requests__number___form__get: {
         parameters: {
-            query?: never;
+            query?: {
+                extensions?: string | null;
+                /** @description May be left out: there is one jurisdiction. */
+                jurisdiction_id?: string | null;
+                /** @description A token; its holder reads the texts of cases that concern it. */
+                api_key?: string | null;
+            };
             header?: never;
             path: {
                 number: string;
@@ -13295,7 +14577,10 @@ export interface operations {
     };
     services_open311_v2_services__form__get: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description May be left out: there is one jurisdiction. */
+                jurisdiction_id?: string | null;
+            };
             header?: never;
             path: {
                 form: "json" | "xml";
@@ -13327,10 +14612,49 @@ export interface operations {
     };
     service_open311_v2_services__code___form__get: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description May be left out: there is one jurisdiction. */
+                jurisdiction_id?: string | null;
+            };
             header?: never;
             path: {
                 code: string;
+                form: "json" | "xml";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As the path's ending asks. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                    "text/xml": unknown;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    token_number_open311_v2_tokens__token___form__get: {
+        parameters: {
+            query?: {
+                /** @description May be left out: there is one jurisdiction. */
+                jurisdiction_id?: string | null;
+            };
+            header?: never;
+            path: {
+                token: string;
                 form: "json" | "xml";
             };
             cookie?: never;
