@@ -1,5 +1,6 @@
 """The queue, the counts and the wall of running cases."""
 
+import httpx
 from tests.integration.cases_support import Town, town
 
 __all__ = ["town"]
@@ -71,3 +72,31 @@ async def test_strange_cursors_and_statuses_are_refused_in_words(town: Town) -> 
         answer = await town.call("desk", "GET", f"/api/v1/cases/queue?{query}")
         assert answer.status_code == 422, query
     assert (await town.call(None, "GET", "/api/v1/cases/queue")).status_code == 401
+
+
+async def test_an_action_sent_twice_under_one_key_is_done_once(town: Town) -> None:
+    sent = await town.report(UNCLEAR)
+    path = f"/api/v1/cases/{sent['case_id']}/actions"
+    await town.done("desk", sent["case_id"], "assign", department="lighting")
+    async with town.client("lamps", **{"Idempotency-Key": "phone-1"}) as phone:
+        answers = [await phone.post(f"{path}/accept", json={"comment": "出发"}) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert {answer.json()["status"] for answer in answers} == {"handling"}
+    timeline = (await town.get("lamps", f"/cases/{sent['case_id']}/timeline"))["items"]
+    assert [entry["event"] for entry in timeline].count("accept") == 1
+    async with town.client("lamps", **{"Idempotency-Key": "phone-1"}) as phone:
+        assert (await phone.post(f"{path}/finish", json={"comment": "好了"})).status_code == 409
+
+
+async def test_an_anonymous_report_is_taken_once_although_the_phone_changed_its_network(town: Town) -> None:
+    numbers = set()
+    for address in ("10.0.0.1", "10.9.9.9"):
+        transport = httpx.ASGITransport(town.app, client=(address, 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://city") as phone:
+            answer = await phone.post(
+                "/api/v1/reports",
+                json={"text": UNCLEAR, "lon": 120.38, "lat": 36.07},
+                headers={"Idempotency-Key": "5f7e"},
+            )
+            numbers.add(answer.json()["number"])
+    assert len(numbers) == 1

@@ -143,12 +143,26 @@ def _add_cases(api: APIRouter, cases: Cases, identity: Identity) -> None:
 
     @api.post("/cases/{case_id}/actions/{action}", response_model=Shown, summary="Act on a case")
     async def act(
-        tx: Tx, principal: CurrentPrincipal, case_id: UUID, action: str, body: ActionBody
+        request: Request,
+        tx: Tx,
+        principal: CurrentPrincipal,
+        case_id: UUID,
+        action: str,
+        body: ActionBody,
+        key: IdempotencyKey = None,
     ) -> dict[str, Any]:
+        """With an `Idempotency-Key` a repeated request acts once: phones send again what they cannot
+        know to have arrived."""
+        content = ["act", str(case_id), action, body.model_dump(mode="json")]
+        remembered = Remembered(tx, sender(request, principal), key, content)
+        if await remembered.answer() is not None:
+            return await cases.opened(tx, case_id, principal)
         data = ActionData(
             body.comment, body.department, body.category, tuple(dict.fromkeys(body.photos)), body.score
         )
-        return await cases.act(tx, case_id, action, data, principal)
+        shown = await cases.act(tx, case_id, action, data, principal)
+        await remembered.keep(str(case_id))
+        return shown
 
 
 def _new_case(body: CaseBody, source: domain.Source) -> NewCase:

@@ -82,7 +82,8 @@ def _add_reports(api: APIRouter, cases: Cases, identity: Identity, limits: Limit
         key: Annotated[str | None, Header(alias="Idempotency-Key")] = None,
     ) -> dict[str, Any]:
         identity.authorize(principal, "case:report")
-        whose = str(principal.id) if principal.id else f"anonymous:{_address(request)}"
+        # Not by the address: a phone that sends again may have come into another network meanwhile.
+        whose = str(principal.id) if principal.id else "anonymous"
         remembered = Remembered(tx, whose, key, ["reports", body.model_dump(mode="json")])
         answer = await remembered.answer()
         if answer is not None and key is not None:
