@@ -16,7 +16,7 @@ from yunnao.modules.identity.domain import ROLES
 POLICIES = Policies.load()
 FOLDER = files("yunnao.modules.identity").joinpath("policies")
 ACTIONS = sorted(
-    re.findall(r'"([a-z0-9]+:[a-z_]+)"', FOLDER.joinpath("policies.cedarschema").read_text(encoding="utf-8"))
+    re.findall(r'"([a-z0-9]+:[a-z_-]+)"', FOLDER.joinpath("policies.cedarschema").read_text(encoding="utf-8"))
 )
 PUBLIC = {"case:report", "photo:create"}
 SHARING = {"catalogue:read", "share:read"}
@@ -40,14 +40,21 @@ ANYWHERE = {
         "events:subscribe", "alarm:acknowledge", "alarm:assign", "alarm:close", "alarm:comment",
         "alarm:suppress", "maintenance:edit", "case:list", "case:read", "case:read_reporter",
         "case:create", "case:assign", "case:reassign", "case:pass", "case:rework", "case:reject",
-        "case:close", "photo:read", "open311:create", "edge:list",
+        "case:close", "case:merge", "photo:read", "open311:create", "edge:list", "topic:read",
+        "warning:list", "warning:acknowledge",
     },
-    "department_staff": PERSON | OPEN | SHARING | {"alarm:comment", "events:subscribe", "case:create"},
+    "department_staff": PERSON
+    | OPEN
+    | SHARING
+    | {"alarm:comment", "events:subscribe", "case:create", "topic:read"},
     "field_worker": PERSON | OPEN | SHARING | {"alarm:comment", "events:subscribe", "case:create"},
     "leader": PERSON
     | OPEN
     | SHARING
-    | {"device:approve_command", "events:subscribe", "case:list", "case:read", "photo:read"},
+    | {
+        "device:approve_command", "events:subscribe", "case:list", "case:read", "photo:read", "topic:read",
+        "warning:list", "warning:acknowledge",
+    },
     "data_steward": PERSON
     | OPEN
     | SHARING
@@ -61,7 +68,8 @@ ANYWHERE = {
     | {
         "share:decide", "share:subscribe", "rule:edit", "rule:dry_run",
         "overview:read", "account:list", "account:manage", "audit:read", "deadletter:read",
-        "deadletter:replay", "quarantine:read", "credential:manage", "edge:list", "notification:manage",
+        "deadletter:replay", "quarantine:read", "credential:manage", "edge:list", "edge:roll-out",
+        "notification:manage",
     },
 }  # fmt: skip
 

@@ -17,6 +17,7 @@ from pydantic import Field
 from yunnao.kernel.packs.alarming import AlarmDefaults
 from yunnao.kernel.packs.common import Code, Model, Slug, Text, Version
 from yunnao.kernel.packs.doors import Doors
+from yunnao.kernel.packs.linking import Linking
 
 RoleName = Literal[
     "citizen", "dispatcher", "department_staff", "field_worker", "leader", "data_steward", "administrator"
@@ -38,6 +39,7 @@ class CityManifest(Model):
         0.7, ge=0, le=1, description="Below this confidence a person dispatches."
     )
     alarms: AlarmDefaults = AlarmDefaults()
+    linking: Linking = Linking()
     identifier_prefix: str | None = Field(
         None,
         pattern=r"^[A-Za-z0-9]+(\.[A-Za-z0-9]+)*$",

@@ -40,6 +40,9 @@ async def act(
     if row is None:
         raise NotFound("case_not_found")
     _authorize(parts, row, action, principal, tracked=tracked)
+    if row["merged_into"] is not None:
+        main = await store.one(tx, "case_get", id=row["merged_into"])
+        raise Conflict("case_merged", number=main["number"] if main else "")
     flow = await parts.registry.flow(tx, row["flow_hash"])
     _check(known, data, row, flow.position(row["workflow"]).decisions)
     step = flow.decide(row["workflow"], known.decision)
@@ -82,7 +85,9 @@ async def act(
 
 
 def offered(parts: Parts, row: Row, decisions: frozenset[str], principal: Principal) -> list[domain.Action]:
-    """The actions that this party may do now."""
+    """The actions that this party may do now; none on a case that another one stands for."""
+    if row["merged_into"] is not None:
+        return []
     return [
         action
         for name, action in domain.ACTIONS.items()

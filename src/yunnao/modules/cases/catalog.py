@@ -15,6 +15,7 @@ from yunnao.kernel.packs.scene import ScenePack
 from yunnao.modules.cases.dispatch import model as dispatch_model
 from yunnao.modules.cases.domain import number_prefix
 from yunnao.modules.cases.flows.flow import Flow
+from yunnao.modules.cases.linking.rules import install_rules
 from yunnao.modules.cases.store import QUERIES
 
 log = structlog.get_logger()
@@ -35,6 +36,7 @@ async def install_city(tx: Transaction, pack: CityPack) -> None:
             "doors": Jsonb(pack.manifest.doors.model_dump(mode="json")),
         },
     )
+    await install_rules(tx, pack.manifest.linking)
     await tx.execute(QUERIES["duties_delete"])
     await tx.execute(
         QUERIES["duties_insert"],

@@ -17,9 +17,11 @@ from yunnao.kernel.packs.city import CityPack
 from yunnao.kernel.packs.scene import ScenePack
 from yunnao.kernel.principal import SYSTEM, Principal
 from yunnao.kernel.time import Clock
-from yunnao.modules.cases import actions, alarms, catalog, domain, figures, intake, photos, store, views
+from yunnao.modules.cases import actions, alarms, catalog, figures, intake, photos, store, views
 from yunnao.modules.cases.board.facade import Board
 from yunnao.modules.cases.contracts import ActionData, CaseFilter, NewCase, OpenedCase, StoredPhoto
+from yunnao.modules.cases.linking import following
+from yunnao.modules.cases.linking.facade import Decided, Linking, check_comment
 from yunnao.modules.cases.open311.facade import Open311
 from yunnao.modules.cases.parts import Parts, announcement, case_resource
 from yunnao.modules.geography.facade import Geography
@@ -50,6 +52,7 @@ class Cases:
         self._parts = Parts(clock, identity, geography, files, notifications)
         self.open311 = Open311(self._parts)
         self.board = Board(self._parts)
+        self.linking = Linking(self._parts)
 
     def now(self) -> datetime:
         return self._parts.clock.now()
@@ -141,6 +144,17 @@ class Cases:
             raise NotFound("case_not_found")
         return await self._shown(tx, row, principal)
 
+    async def links(self, tx: Transaction, case_id: UUID, principal: Principal) -> View:
+        """Links, merges and the number of reporters of a case that the party may read."""
+        row = await views.require(tx, self._parts, case_id, principal)
+        return await self.linking.links(tx, row)
+
+    async def decide_link(
+        self, tx: Transaction, case_id: UUID, other: UUID, state: Decided, principal: Principal
+    ) -> None:
+        row = await views.require(tx, self._parts, case_id, principal)
+        await self.linking.decide(tx, row, other, state, principal)
+
     async def timeline(self, tx: Transaction, case_id: UUID, principal: Principal) -> list[View]:
         await views.require(tx, self._parts, case_id, principal)
         return await views.timeline(tx, self._parts, case_id)
@@ -182,16 +196,21 @@ class Cases:
 
     async def tracked(self, tx: Transaction, code: str) -> View:
         """The citizen's view. Raises NotFound `report_not_found`."""
-        return await views.citizen_view(tx, self._parts, await self._tracked_row(tx, code), code)
+        found = await following.tracked(tx, code)
+        return await views.tracked_view(tx, self._parts, found, code)
 
     async def rate(
         self, tx: Transaction, code: str, score: int, comment: str | None, principal: Principal
     ) -> View:
         """Rates as the holder of the tracking code."""
-        row = await self._tracked_row(tx, code)
-        data = ActionData(comment=comment, score=score)
-        changed = await actions.act(tx, self._parts, row["id"], "rate", data, principal, tracked=True)
-        return await views.citizen_view(tx, self._parts, changed, code)
+        found = await following.tracked(tx, code)
+        if found.is_main:
+            data = ActionData(comment=comment, score=score)
+            await actions.act(tx, self._parts, found.main["id"], "rate", data, principal, tracked=True)
+        else:
+            check_comment(comment)
+            await following.rate(tx, self._parts, found, score, comment, principal)
+        return await self.tracked(tx, code)
 
     async def own(self, tx: Transaction, principal: Principal) -> list[View]:
         """What the signed-in party reported itself."""
@@ -231,10 +250,3 @@ class Cases:
             # Whoever returned a case to the desk has no more right to it than anybody else.
             return {"id": row["id"], "number": row["number"], "status": row["status"], "actions": []}
         return await views.detail(tx, self._parts, row, principal)
-
-    async def _tracked_row(self, tx: Transaction, code: str) -> Row:
-        wanted = domain.tracking_hash(code)
-        row = await store.one(tx, "case_by_tracking", hash=wanted) if wanted else None
-        if row is None:
-            raise NotFound("report_not_found")
-        return row

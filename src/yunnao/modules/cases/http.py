@@ -17,6 +17,7 @@ from yunnao.modules.cases.board import http as board_http
 from yunnao.modules.cases.contracts import ActionData, CaseFilter, NewCase, Reporter
 from yunnao.modules.cases.facade import Cases
 from yunnao.modules.cases.figures import statuses
+from yunnao.modules.cases.linking import http as linking_http
 from yunnao.modules.identity.facade import Identity
 
 Shown = models.CaseDetail | models.CaseReceipt
@@ -63,6 +64,8 @@ def router(cases: Cases, identity: Identity) -> APIRouter:
     _add_lists(api, cases)
     api.include_router(board_http.router(cases.board))
     _add_cases(api, cases, identity)
+    # Before the reports' own: `/reports/similar` is no tracking code.
+    api.include_router(linking_http.router(cases, identity))
     api.include_router(reports.router(cases, identity))
     return api
 

@@ -273,6 +273,8 @@ class TrackedReport(BaseModel):
     timeline: list[ReportTimelineEntry]
     can_rate: bool
     rating: Rating | None
+    reporters: int = Field(description="How many people told of the same event.")
+    main_number: str | None = Field(description="The case that stands for this one; none: itself.")
 
 
 class CaseCounts(BaseModel):

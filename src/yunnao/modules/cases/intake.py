@@ -21,6 +21,7 @@ from yunnao.modules.cases import domain, store
 from yunnao.modules.cases.contracts import NewCase, OpenedCase, Reporter
 from yunnao.modules.cases.dispatch.decision import Dispatch, Matrix, Place, decide
 from yunnao.modules.cases.dispatch.duty import Offices
+from yunnao.modules.cases.linking import facade as linking
 from yunnao.modules.cases.parts import Parts, announce, note
 from yunnao.modules.cases.registry import CaseTypeNode, Snapshot
 from yunnao.modules.geography.contracts import Area
@@ -105,6 +106,7 @@ async def open_case(
         await attach_photos(tx, row["id"], new.photos, principal)
     await note(tx, parts, row["id"], "opened", principal, photos=new.photos)
     await _note_dispatch(tx, parts, row, found)
+    await linking.on_opened(tx, parts, snapshot, row)
     await announce(tx, snapshot, "cases.case.opened", row)
     CASES_OPENED.labels(new.source, "automatic" if found.automatic else "desk").inc()
     return OpenedCase(row["id"], row["number"], code, step.status, found.automatic, now)

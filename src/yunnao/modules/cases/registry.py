@@ -10,10 +10,12 @@ from yunnao.kernel.calendar import WorkingCalendar
 from yunnao.kernel.errors import InvalidInput, NotFound
 from yunnao.kernel.packs.city import CalendarFile
 from yunnao.kernel.packs.doors import Doors
+from yunnao.kernel.packs.linking import Linking
 from yunnao.kernel.packs.scene import Deadline
 from yunnao.kernel.text import Text
 from yunnao.modules.cases.dispatch.duty import DutyRow
 from yunnao.modules.cases.flows.flow import Flow
+from yunnao.modules.cases.linking.rules import load_rules
 from yunnao.modules.cases.store import QUERIES
 
 TREE_DEPTH_MAX = 10
@@ -66,6 +68,7 @@ class Snapshot:
     case_types: Mapping[str, CaseTypeNode]
     duties: Sequence[DutyRow]
     model_hash: str | None
+    linking: Linking = field(default_factory=Linking)
     _below: dict[str, list[str]] = field(default_factory=dict, repr=False)
 
     def path(self, code: str) -> list[str]:
@@ -206,4 +209,5 @@ async def _load(tx: Transaction, revision: int) -> Snapshot:
         },
         [DutyRow(row["category"], row["area"], row["department"]) for row in duties],
         model["hash"] if model else None,
+        await load_rules(tx),
     )

@@ -12,6 +12,8 @@ from yunnao.kernel.text import Text, catalogue
 from yunnao.modules.cases import domain, store
 from yunnao.modules.cases.actions import offered
 from yunnao.modules.cases.contracts import CaseFilter
+from yunnao.modules.cases.linking import merging
+from yunnao.modules.cases.linking.following import Tracked, reporters
 from yunnao.modules.cases.masking import mask_email, mask_name, mask_phone, mask_text
 from yunnao.modules.cases.parts import Parts, case_resource
 from yunnao.modules.cases.registry import Snapshot
@@ -239,7 +241,41 @@ async def citizen_view(tx: Transaction, parts: Parts, row: Row, code: str) -> Vi
     }
 
 
-HIDDEN_FROM_CITIZENS = frozenset({"reassign", "informed", "alarm_joined", "alarm_cleared"})
+async def tracked_view(tx: Transaction, parts: Parts, found: Tracked, code: str) -> View:
+    """What a tracking code shows: the own words, and how far the case is that stands for them."""
+    main = found.main
+    people = await reporters(tx, await merging.below(tx, main["id"]))
+    own = found.own if found.own is not None else {**main, "text": "", "address": None}
+    shown = await citizen_view(tx, parts, own, code)
+    if found.is_main:
+        return {**shown, "reporters": people, "main_number": None}
+    of_main = await citizen_view(tx, parts, main, code)
+    # Photos and words of others are theirs; only where the matter stands is everybody's.
+    rated = catalogue()["case_event_rate"]
+    entries = [
+        {**entry, "photos": [], "comment": None if entry["what"] == rated else entry["comment"]}
+        for entry in of_main["timeline"]
+    ]
+    return {
+        **{name: of_main[name] for name in OF_MAIN},
+        **{name: shown[name] for name in ("number", "text", "address", "lon", "lat")},
+        "opened_at": found.follower["followed_at"] if found.follower else shown["opened_at"],
+        "photos": shown["photos"] if found.own else [],
+        "timeline": sorted([*shown["timeline"], *entries] if found.own else entries, key=lambda e: e["time"]),
+        "can_rate": main["status"] in {"closed", "rated"} and found.rated is None,
+        "rating": dict(found.rated) if found.rated else None,
+        "reporters": people,
+        "main_number": main["number"],
+    }
+
+
+OF_MAIN = ("status", "status_label", "category", "department", "due_at", "closed_at")
+HIDDEN_FROM_CITIZENS = frozenset(
+    {
+        "reassign", "informed", "alarm_joined", "alarm_cleared", "link_suggested", "merge_received",
+        "merge_lost", "follower_rated",
+    }
+)  # fmt: skip
 COMMENTS_FOR_CITIZENS = frozenset({"finish", "reject", "rate"})
 """What offices write to each other (returning, asking for rework) is not an answer to the citizen."""
 

@@ -1,0 +1,109 @@
+"""What the doors of linking answer."""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from yunnao.kernel.text import Text
+from yunnao.modules.cases.domain import Status
+from yunnao.modules.cases.http_models import CategoryName
+
+LinkKind = Literal["duplicate", "related", "recurrent"]
+
+
+class LinkedCase(BaseModel):
+    id: UUID
+    number: str
+    title: str
+    status: Status
+    category: CategoryName | None
+    opened_at: datetime
+
+
+class CaseLink(BaseModel):
+    case: LinkedCase
+    later: bool = Field(description="True where the other case came after this one.")
+    kind: LinkKind
+    kind_label: Text
+    score: float = Field(description="Probability that people would call the two one event.")
+    reasons: list[Text]
+    state: Literal["suggested", "confirmed", "dismissed"]
+    suggested_at: datetime
+    decided_at: datetime | None
+
+
+class CaseLinks(BaseModel):
+    items: list[CaseLink]
+    merged_into: UUID | None = Field(description="The case that stands for this one.")
+    merged: list[LinkedCase] = Field(description="The cases that this one stands for.")
+    reporters: int = Field(description="How many people told of the event.")
+    may_merge: bool = Field(description="Whether the case's state lets it be merged.")
+
+
+class WaitingLink(BaseModel):
+    case_id: UUID
+    number: str
+    title: str
+    status: Status
+    other_id: UUID
+    other_number: str
+    other_title: str
+    other_status: Status
+    kind: LinkKind
+    kind_label: Text
+    score: float
+    reasons: list[Text]
+    suggested_at: datetime
+
+
+class WaitingLinks(BaseModel):
+    """Newest first."""
+
+    items: list[WaitingLink]
+    next: None = None
+
+
+class MergeBody(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    into: UUID
+    comment: str | None = None
+
+
+class UnmergeBody(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    comment: str | None = None
+
+
+class DecisionBody(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    state: Literal["confirmed", "dismissed"]
+
+
+class SimilarReport(BaseModel):
+    number: str
+    category: CategoryName | None
+    status: Status
+    status_label: Text
+    lon: float | None
+    lat: float | None
+    metres: int | None = Field(description="From the place that was asked for.")
+    opened_at: datetime
+    score: float = Field(description="Probability that it is the same event.")
+    reporters: int
+
+
+class SimilarReports(BaseModel):
+    """Likeliest first."""
+
+    items: list[SimilarReport]
+    next: None = None
+
+
+class FollowReceipt(BaseModel):
+    number: str
+    tracking_code: str = Field(description="Told this once; only its hash is kept.")
