@@ -19,6 +19,7 @@ from yunnao.modules.sensing.history.duck_engine import DuckEngine
 from yunnao.modules.sensing.history.history import History
 from yunnao.modules.sensing.lake.tables import Lake
 from yunnao.modules.sensing.rules.domain.schedules import NATIONAL_TIME
+from yunnao.modules.sensing.rules.facade import Rules
 from yunnao.modules.sensing.scheduled.facade import Scheduled
 from yunnao.modules.sensing.scheduled.past import WholePast
 from yunnao.modules.twin.contracts import EntityDraft, urn
@@ -123,6 +124,51 @@ async def test_outside_of_its_hours_a_rule_holds_nothing_and_clears(city: City, 
     assert await run(city, anew(), timedelta(minutes=-4)) == 1
     assert await run(city, anew(), timedelta(minutes=5)) == 1
     assert [event for event, _, _ in await told(city)] == ["opened", "cleared"]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"operator": "window", "statistic": "mean", "window_s": 600, "above": 1.2, "for_s": 300},
+        {"operator": "neighbours", "within_m": 500, "above": 0.5, "neighbours_min": 3},
+        {"operator": "same-hour", "window_s": 600, "weeks": 3, "weeks_min": 3, "above": 4, "spread_min": 0.1},
+        {"operator": "forecast", "step_s": 3600, "history_days": 6, "share": 0.99, "above": 1},
+    ],
+    ids=lambda rule: rule["operator"],
+)
+async def test_a_dry_run_finds_what_the_clock_found(
+    city: City, anew: Anew, lake: Lake, rule: dict[str, Any]
+) -> None:
+    start, every_s = ago(hours=3), 300
+    spec = {**rule, "every_s": every_s}
+    await with_rule(city, **spec)
+    await city.register("level", "N-1", "N-2", "N-3", "N-4")
+    for device in ("N-1", "N-2", "N-3", "N-4"):
+        strange = device == "N-2"
+        await days(city, device, 7)
+        for week in (3, 2, 1):
+            then = [ago(weeks=week, minutes=m) for m in range(5, 200, 5)]
+            await say(city, device, *((t, 1.0) for t in then))
+        late = ((ago(minutes=m), 5.0 if strange and 60 < m < 120 else 1.0) for m in range(2, 200, 5))
+        await say(city, device, *late)
+    city.clock.time = start
+    runner = anew()
+    while city.clock.time < NOW:
+        await run(city, runner, timedelta(seconds=every_s))
+    live = sorted((event, device, at) for event, device, at in await told(city))
+    history = History(city.clock, city.twin, lake, DuckEngine(lake.readings), ZONE)
+    rules = Rules(city.clock, city.twin, history, ZONE, lambda day: True, AlarmDefaults())
+    texts = {"label": TEXT, "message": TEXT, "product": "level", "metric": "level"}
+    model = RulesFile.model_validate({"rules": {"found": {**spec, **texts}}}).rules["found"]
+    async with city.database.transaction() as tx:
+        found = await rules.dry_run(tx, model, start, NOW, None)
+    dry = [("opened", w.device, a.opened_at.isoformat()) for w in found.worst for a in w.alarms]
+    dry += [
+        ("cleared", w.device, a.cleared_at.isoformat()) for w in found.worst for a in w.alarms if a.cleared_at
+    ]
+    assert live
+    assert sorted(dry) == live
+    assert found.readings > 0
 
 
 async def test_the_same_hour_of_past_weeks(city: City, anew: Anew) -> None:

@@ -9,7 +9,7 @@ export const netZh = {
     district: '区市', department: '部门', products: '{n} 种产品', byDistrict: '按区市', byDepartment: '按部门', byProduct: '按产品', noDistrict: '不在任何区市', noOwner: '未指定部门', unknownPart: '未命名（{code}）', showAll: '全部 {n} 项', showLess: '收起',
     columns: '{online} 在线，{silent} 失联，共 {devices} 台',
     trend: '趋势', readings: '读数', refused: '拒收', perSecond: '条/秒', onlineShare: '在线率', noTrend: '还没有可画的数据', hours: '{n} 小时', days: '{n} 天', range: '时间范围', zone: '时间为 {zone}',
-    edges: '边缘站点', noEdges: '没有边缘站点', noEdgesHint: '网关运行 yunnao edge 并连上后会出现在这里。', edge: '站点', version: '规则版本', newest: '最新', behind: '待更新', pinned: '固定于 {version}', program: '程序', waiting: '待上传', messages: '{n} 条', lastReport: '最近报告', linkDown: '上次断线 {span}', offline: '离线', alarmsOpen: '本地告警',
+    edges: '边缘站点', noEdges: '没有边缘站点', noEdgesHint: '网关运行 yunnao edge 并连上后会出现在这里。', edge: '站点', version: '规则版本', newest: '最新', behind: '待更新', pinned: '固定于 {version}', program: '程序', programRefused: '{version} 试运行失败，已退回', programComing: '将更新到 {version}', waiting: '待上传', messages: '{n} 条', lastReport: '最近报告', linkDown: '上次断线 {span}', offline: '离线', alarmsOpen: '本地告警',
     map: {
       product: '产品', anyProduct: '全部产品', metric: '着色', byOnline: '在线率', mean: '{metric}均值', find: '查找设备或地点', findHint: '设备编号、名称、区市', findNone: '没有找到', locate: '回到全市',
       legend: '图例', devices: '{n} 台设备', cells: '{n} 格', points: '{n} 台', cellDevices: '设备', cellOnline: '在线', cellMean: '均值', cellRange: '范围', zoomIn: '放大看这一格', noValue: '无数据', low: '低', high: '高',
@@ -38,7 +38,7 @@ export const netEn: typeof netZh = {
     district: 'District', department: 'Department', products: '{n} products', byDistrict: 'By district', byDepartment: 'By department', byProduct: 'By product', noDistrict: 'In no district', noOwner: 'No department', unknownPart: 'Unnamed ({code})', showAll: 'All {n}', showLess: 'Show fewer',
     columns: '{online} online, {silent} silent, {devices} devices',
     trend: 'Trend', readings: 'Readings', refused: 'Refused', perSecond: '/s', onlineShare: 'Online', noTrend: 'Nothing to draw yet', hours: '{n} h', days: '{n} days', range: 'Time range', zone: 'Times are {zone}',
-    edges: 'Edge sites', noEdges: 'No edge sites', noEdgesHint: 'A gateway that runs yunnao edge shows here once it is connected.', edge: 'Site', version: 'Rules', newest: 'Newest', behind: 'Update pending', pinned: 'Kept at {version}', program: 'Program', waiting: 'To hand up', messages: '{n} messages', lastReport: 'Last report', linkDown: 'Last gap {span}', offline: 'Offline', alarmsOpen: 'Local alarms',
+    edges: 'Edge sites', noEdges: 'No edge sites', noEdgesHint: 'A gateway that runs yunnao edge shows here once it is connected.', edge: 'Site', version: 'Rules', newest: 'Newest', behind: 'Update pending', pinned: 'Kept at {version}', program: 'Program', programRefused: '{version} failed its trial', programComing: '{version} is coming', waiting: 'To hand up', messages: '{n} messages', lastReport: 'Last report', linkDown: 'Last gap {span}', offline: 'Offline', alarmsOpen: 'Local alarms',
     map: {
       product: 'Product', anyProduct: 'All products', metric: 'Colour', byOnline: 'Share online', mean: 'Mean {metric}', find: 'Find a device or place', findHint: 'Device id, name, district', findNone: 'Nothing found', locate: 'Whole city',
       legend: 'Legend', devices: '{n} devices', cells: '{n} cells', points: '{n} devices', cellDevices: 'Devices', cellOnline: 'Online', cellMean: 'Mean', cellRange: 'Range', zoomIn: 'Look into this cell', noValue: 'No value', low: 'Low', high: 'High',

@@ -28,7 +28,7 @@ export const rulesZh = {
   },
   dry: {
     title: '试运行', lead: '用过去的读数，看这条规则会产生多少告警。', span: '时间', days: '近 {n} 天', run: '试运行', running: '正在计算…', again: '重新试运行', compare: '与现行规则比较', opened: '会产生告警', of: '涉及设备', share: '告警时间占比', readings: '判断的读数', openAtEnd: '期末仍未解除', perDay: '每天产生的告警',
-    worst: '最突出的设备', device: '设备', alarms: '告警', sample: '样例：{name}', draft: '试运行', current: '现行', none: '这段时间一条告警也不会产生。', noReadings: '这段时间没有读数可判断。', scheduled: '按时钟计算的规则不能试运行，保存后可在告警中看效果。', changed: '规则已改动，结果是改动前的。', firstAlarms: '只标出前 50 条', stands: '未解除', ofDevices: '{n} / {m} 台', more: '多 {n}', less: '少 {n}', same: '不变',
+    worst: '最突出的设备', device: '设备', alarms: '告警', sample: '样例：{name}', draft: '试运行', current: '现行', none: '这段时间一条告警也不会产生。', noReadings: '这段时间没有读数可判断。', changed: '规则已改动，结果是改动前的。', firstAlarms: '只标出前 50 条', stands: '未解除', ofDevices: '{n} / {m} 台', more: '多 {n}', less: '少 {n}', same: '不变',
   },
   mw: {
     title: '检修窗口', lead: '窗口内，这些设备不产生新告警。', new: '新建检修窗口', kind: '范围', kinds: { device: '单台设备', entity: '监测对象', product: '一类产品', area: '区域' }, target: '对象', reason: '原因', from: '开始', to: '结束', state: '状态', running: '进行中', planned: '未开始', over: '已结束', endNow: '提前结束', endAsk: '现在就结束这个窗口吗？', ended: '已结束', made: '已建立检修窗口',
@@ -64,7 +64,7 @@ export const rulesEn: typeof rulesZh = {
   },
   dry: {
     title: 'Dry run', lead: 'What the rule would have done with past readings.', span: 'Span', days: 'Last {n} days', run: 'Run dry', running: 'Running…', again: 'Run again', compare: 'Compare with the rule as it is', opened: 'Alarms opened', of: 'Devices in alarm', share: 'Share of time in alarm', readings: 'Readings judged', openAtEnd: 'Still open at the end', perDay: 'Alarms opened, by day',
-    worst: 'Devices most in alarm', device: 'Device', alarms: 'Alarms', sample: 'Sample: {name}', draft: 'Draft', current: 'As it is', none: 'It would not have opened a single alarm.', noReadings: 'No readings to judge in this time.', scheduled: 'Rules that the clock runs cannot be run dry.', changed: 'The rule has changed since this run.', firstAlarms: 'The first 50 are marked', stands: 'Standing', ofDevices: '{n} of {m}', more: '{n} more', less: '{n} fewer', same: 'as many',
+    worst: 'Devices most in alarm', device: 'Device', alarms: 'Alarms', sample: 'Sample: {name}', draft: 'Draft', current: 'As it is', none: 'It would not have opened a single alarm.', noReadings: 'No readings to judge in this time.', changed: 'The rule has changed since this run.', firstAlarms: 'The first 50 are marked', stands: 'Standing', ofDevices: '{n} of {m}', more: '{n} more', less: '{n} fewer', same: 'as many',
   },
   mw: {
     title: 'Maintenance', lead: 'While a window lasts, its devices open no alarms.', new: 'New window', kind: 'Of', kinds: { device: 'A device', entity: 'A thing', product: 'A product', area: 'An area' }, target: 'Which', reason: 'Reason', from: 'From', to: 'Until', state: 'State', running: 'Running', planned: 'Planned', over: 'Over', endNow: 'End now', endAsk: 'End this window now?', ended: 'Ended', made: 'The window is set',

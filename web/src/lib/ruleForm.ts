@@ -65,8 +65,6 @@ export const fieldsOf: Record<Operator, readonly Field[]> = {
   ],
 }
 export const operators = Object.keys(fieldsOf) as Operator[]
-/** Operators whose readings can be judged again over the past. */
-export const runsDry = (operator: Operator): boolean => ['threshold', 'range', 'rate', 'stuck', 'silence'].includes(operator)
 
 export interface RuleDraft {
   name: string

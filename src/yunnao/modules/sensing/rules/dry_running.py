@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from yunnao.infra.postgres import Row, Transaction
 from yunnao.kernel.errors import InvalidInput, TooLarge
+from yunnao.kernel.packs.scheduled_rules import ScheduledRule
 from yunnao.kernel.packs.streaming_rules import ReadingRule, SilenceRule
 from yunnao.kernel.text import Text
 from yunnao.modules.sensing.contracts import Int64
@@ -25,12 +26,17 @@ from yunnao.modules.sensing.rules.domain.review import (
 )
 from yunnao.modules.sensing.rules.domain.schedules import CityTime, in_force
 from yunnao.modules.sensing.rules.states import QUERIES
+from yunnao.modules.sensing.scheduled.past import ReadAhead, WholePast
+from yunnao.modules.sensing.scheduled.rehearsing import rehearse
+from yunnao.modules.sensing.scheduled.scoring import Scoring
+from yunnao.modules.twin.facade import Twin
 
 series_max = 20_000
 readings_max = 10_000_000
 span_max = timedelta(days=92)
 worst_max = 20
 alarms_of_device_max = 50
+read_ahead = timedelta(days=1)
 few_series_max = 100
 """So many series are read a month at a time, more a day at a time."""
 
@@ -59,6 +65,7 @@ class _Past:
 
 async def dry_run(
     tx: Transaction,
+    twin: Twin,
     history: History,
     city: CityTime,
     judgeable: Judgeable,
@@ -67,18 +74,19 @@ async def dry_run(
 ) -> DryRun:
     """What the rule would have done; nothing is known of the time before the span.
 
-    Raises InvalidInput `dry_run_span`, `dry_run_scheduled`; TooLarge `dry_run_too_large`.
+    Of a rule by the clock the time before the span is known, as it is to the clock.
+    Raises InvalidInput `dry_run_span`; TooLarge `dry_run_too_large`, `dry_run_moments`.
     """
     rule = judgeable.rule
-    if not isinstance(rule, ReadingRule | SilenceRule):
-        raise InvalidInput("dry_run_scheduled", operator=rule.operator)
     span.checked()
-    metric = rule.metric if isinstance(rule, ReadingRule) else None
+    metric = None if isinstance(rule, SilenceRule) else rule.metric
     asked = {"product": rule.product, "metric": metric, "devices": devices, "limit": series_max + 1}
     rows = await (await tx.execute(QUERIES["series_of_rule"], asked)).fetchall()
     if len(rows) > series_max:
         raise _too_large()
     past = _Past(rows)
+    if isinstance(rule, ScheduledRule):
+        return await _rehearsed(tx, twin, history, city, rule, past, span)
     review = _review(rule, past, city)
     readings = 0
     step = timedelta(days=31 if len(rows) <= few_series_max else 1)
@@ -95,6 +103,28 @@ async def dry_run(
     until_us = to_us(span.until)
     episodes = review.episodes(until_us) if isinstance(review, SilenceReview) else review.episodes()
     return _summed(episodes, past, span, city, readings)
+
+
+async def _rehearsed(
+    tx: Transaction,
+    twin: Twin,
+    history: History,
+    city: CityTime,
+    rule: ScheduledRule,
+    past: _Past,
+    span: Span,
+) -> DryRun:
+    """Every device of the product is scored, since neighbours and relations count; `past` are told of."""
+    ahead = ReadAhead(WholePast(history), read_ahead, readings_max)
+    scoring = Scoring(twin, city, ahead, keep_sites=True)
+    number, found = await rehearse(tx, scoring, rule, to_us(span.start), to_us(span.until))
+    places = {row["device"]: i for i, row in enumerate(past.devices)}
+    place = np.array([places.get(n, -1) for n in number.tolist()], np.int64)
+    asked = place[found.device] >= 0 if len(place) else np.zeros(0, np.bool_)
+    told = Episodes(
+        place[found.device[asked]], found.start_us[asked], found.end_us[asked], found.value[asked]
+    )
+    return _summed(told, past, span, city, ahead.readings)
 
 
 def _too_large() -> TooLarge:

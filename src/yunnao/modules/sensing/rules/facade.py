@@ -58,6 +58,7 @@ class Rules:
         defaults: AlarmDefaults,
     ) -> None:
         self._clock = clock
+        self._twin = twin
         self._history = history
         self._city = CityTime(zone, is_workday)
         self._teller = Teller(clock, twin, zone, defaults)
@@ -98,7 +99,7 @@ class Rules:
         """What `rule` would have done. Raises as `check` and `dry_running.dry_run` do."""
         judgeable = await self.check(tx, rule)
         span = Span(require_aware(start), require_aware(until))
-        return await dry_run(tx, self._history, self._city, judgeable, span, devices)
+        return await dry_run(tx, self._twin, self._history, self._city, judgeable, span, devices)
 
     async def check(self, tx: Transaction, rule: Rule) -> Judgeable:
         """Raises InvalidInput `product_unknown`, `rule_metric_unknown`, `rule_metric_not_numeric`."""

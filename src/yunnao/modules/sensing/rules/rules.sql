@@ -85,7 +85,7 @@ SELECT spec FROM sensing.product WHERE product = %(product)s;
 
 -- name: series_of_rule
 -- What a dry run looks at: of a product the series of one metric, or of all; in order of series.
-SELECT s.series, d.id, d.entity, d.name, d.attributes
+SELECT s.series, d.number AS device, d.id, d.entity, d.name, d.attributes
 FROM sensing.series s JOIN sensing.device d ON d.number = s.device
 WHERE d.product = %(product)s AND (%(metric)s::text IS NULL OR s.metric = %(metric)s)
   AND (%(devices)s::text[] IS NULL OR d.id = ANY(%(devices)s))

@@ -2,33 +2,32 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
 import structlog
 
-from yunnao.infra.postgres import Transaction, load_queries
+from yunnao.infra.postgres import Transaction
 from yunnao.kernel.errors import NotFound, TooLarge
 from yunnao.kernel.ids import new_id
 from yunnao.kernel.packs.alarming import AlarmDefaults
 from yunnao.kernel.packs.scene import Metric
-from yunnao.kernel.packs.scheduled_rules import ForecastRule, RelatedRule, ScheduledRule
+from yunnao.kernel.packs.scheduled_rules import ScheduledRule
 from yunnao.kernel.text import Text
 from yunnao.kernel.time import Clock
 from yunnao.modules.sensing.alarms import NOTHING, Clearing, Opening, State, States, Teller, save_states
 from yunnao.modules.sensing.domain.times import UNKNOWN_US, from_us, to_us
 from yunnao.modules.sensing.registry import InstalledRule, active_rules
-from yunnao.modules.sensing.rules.domain.schedules import Bools, CityTime, in_force
+from yunnao.modules.sensing.rules.domain.schedules import Bools, CityTime
 from yunnao.modules.sensing.rules.windows import load_windows
-from yunnao.modules.sensing.scheduled.domain import forecasting, foretelling
-from yunnao.modules.sensing.scheduled.domain.columns import Need, Readings, Relations, Scores, Sites
-from yunnao.modules.sensing.scheduled.domain.operators import needs, score
+from yunnao.modules.sensing.scheduled.domain import foretelling
+from yunnao.modules.sensing.scheduled.domain.columns import Scores
 from yunnao.modules.sensing.scheduled.domain.stepping import step
 from yunnao.modules.sensing.scheduled.past import Past
+from yunnao.modules.sensing.scheduled.scoring import QUERIES, Scoring
 from yunnao.modules.twin.facade import Twin
 
-QUERIES = load_queries("yunnao.modules.sensing.scheduled", "scheduled.sql")
 late_max = timedelta(seconds=30)
 """How long an evaluation waits for readings that are on their way."""
 rules_per_run_max = 20
@@ -64,8 +63,8 @@ class Scheduled:
         self._city = city
         self._teller = Teller(clock, twin, city.zone, defaults)
         self._past = past
+        self._scoring = Scoring(twin, city, past)
         self._done: dict[int, int] = {}
-        self._models: dict[int, tuple[int, bytes, forecasting.Model]] = {}
 
     async def run(self, tx: Transaction) -> int:
         """Evaluates every rule whose time has come; answers how many alarms opened or cleared.
@@ -105,7 +104,7 @@ class Scheduled:
         start_us = now_us - foretelling.chart_history_us
         readings = await self._past.read(tx, sites.series, from_us(start_us), from_us(now_us))
         points = await asyncio.to_thread(
-            foretelling.chart, sites, readings, now_us, self._offset_us(now_us), hours, share
+            foretelling.chart, sites, readings, now_us, self._scoring.offset_us(now_us), hours, share
         )
         unit = Metric.model_validate(row["metric"]).unit_label
         told = [(from_us(time_us), value, low, high) for time_us, value, low, high in points]
@@ -125,70 +124,12 @@ class Scheduled:
                 continue
             try:
                 async with tx.transaction():
-                    scores = await self._score(tx, rule.number, spec, at_us)
-                    found.append(_Due(rule, spec, at_us, self._in_force(spec, at_us, scores)))
+                    scores = await self._scoring.score(tx, rule.number, spec, at_us)
+                    found.append(_Due(rule, spec, at_us, scores))
             except (ValueError, ArithmeticError, np.linalg.LinAlgError, TooLarge) as error:
                 self._done[rule.number] = at_us
                 log.error("scheduled_rule_failed", rule=rule.rule, scene=rule.scene, reason=repr(error))
         return found
-
-    async def _score(self, tx: Transaction, number: int, spec: ScheduledRule, at_us: int) -> Scores:
-        if isinstance(spec, ForecastRule):
-            return await self._outside(tx, number, spec, at_us)
-        wanted = needs(spec, at_us)
-        past = {need: await self._readings(tx, need) for need in wanted}
-        relations = await self._relations(tx, spec, [sites for sites, _ in past.values()])
-        return await asyncio.to_thread(score, spec, wanted, past, relations)
-
-    async def _readings(self, tx: Transaction, need: Need) -> tuple[Sites, Readings]:
-        sites = await self._sites(tx, need.product, need.metric)
-        start, until = from_us(need.start_us), from_us(need.until_us)
-        return sites, await self._past.read(tx, sites.series, start, until)
-
-    async def _sites(self, tx: Transaction, product: str, metric: str) -> Sites:
-        rows = await (await tx.execute(QUERIES["sites"], {"product": product, "metric": metric})).fetchall()
-        return Sites(
-            np.array([row["series"] for row in rows], np.int32),
-            np.array([row["device"] for row in rows], np.int32),
-            [row["entity"] for row in rows],
-            np.array([row["lon"] for row in rows], np.float64),
-            np.array([row["lat"] for row in rows], np.float64),
-        )
-
-    async def _relations(self, tx: Transaction, spec: ScheduledRule, sites: Sequence[Sites]) -> Relations:
-        if not isinstance(spec, RelatedRule) or spec.other.relation is None:
-            return {}
-        pointing = sites[0] if spec.other.points_to == "other" else sites[-1]
-        return await self._twin.relations(tx, sorted(set(pointing.entity)), [spec.other.relation])
-
-    async def _outside(self, tx: Transaction, number: int, spec: ForecastRule, at_us: int) -> Scores:
-        """A model is fitted once a day, to the days before, so that each worker fits the same."""
-        day_us = foretelling.day_start(at_us, self._offset_us(at_us))
-        sites = await self._sites(tx, spec.product, spec.metric)
-        known = self._models.get(number)
-        if known is None or known[:2] != (day_us, sites.series.tobytes()):
-            start_us = day_us - spec.history_days * forecasting.DAY_US
-            step_us = spec.step_s * 1_000_000
-            grid = forecasting.Grid(start_us, step_us, self._offset_us(at_us))
-            count = (day_us - start_us) // step_us
-            values = await self._past.steps(tx, sites.series, start_us, step_us, count)
-            model = await asyncio.to_thread(forecasting.fit, values, grid, spec.ahead, spec.share)
-            known = day_us, sites.series.tobytes(), model
-            self._models[number] = known
-        start_us = foretelling.recent_start(spec, at_us)
-        count = foretelling.recent_steps(spec)
-        recent = await self._past.steps(tx, sites.series, start_us, spec.step_s * 1_000_000, count)
-        return foretelling.outside(spec, sites, known[2], recent, at_us)
-
-    def _in_force(self, spec: ScheduledRule, at_us: int, scores: Scores) -> Scores:
-        """Outside of the rule's hours no condition holds, and what is open clears."""
-        if spec.active is None or in_force(spec.active, np.array([at_us]), self._city)[0]:
-            return scores
-        return replace(scores, void=np.ones(len(scores.device), np.bool_))
-
-    def _offset_us(self, at_us: int) -> int:
-        offset = from_us(at_us).astimezone(self._city.zone).utcoffset() or timedelta()
-        return offset // timedelta(microseconds=1)
 
     async def _states(self, tx: Transaction, rules: Sequence[int]) -> States:
         rows = await (await tx.execute(QUERIES["states_of_rules"], {"rules": sorted(rules)})).fetchall()

@@ -1,19 +1,22 @@
 """Where scheduled operators and forecasts read: one small port, in columns."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
 
 from yunnao.infra.postgres import Transaction
-from yunnao.modules.sensing.domain.times import from_us
+from yunnao.kernel.errors import TooLarge
+from yunnao.modules.sensing.domain.times import from_us, to_us
 from yunnao.modules.sensing.history.history import History
 from yunnao.modules.sensing.scheduled.domain.columns import Floats, Int32, Readings
 
 series_at_once_max = 20_000
 """Series of one question to the history."""
+spans_kept_max = 32
+"""Stretches that are read ahead of: an operator looks at up to 27 of them."""
 
 
 class Past(Protocol):
@@ -46,6 +49,48 @@ class WholePast:
             row = np.searchsorted(series, table.column("series").to_numpy())
             means[row, table.column("step").to_numpy()] = table.column("mean").to_numpy()
         return means
+
+
+class ReadAhead:
+    """The port on another one, for moments that follow each other: reads further than asked, and
+    answers from that. `readings`: how many were read. Raises TooLarge `dry_run_too_large`.
+    """
+
+    def __init__(self, past: Past, ahead: timedelta, readings_max: int) -> None:
+        self._past = past
+        self._ahead = ahead
+        self._readings_max = readings_max
+        self._spans: list[tuple[bytes, int, int, Readings]] = []
+        self._steps: list[tuple[bytes, int, int, Floats]] = []
+        self.readings = 0
+
+    async def read(self, tx: Transaction, series: Int32, start: datetime, until: datetime) -> Readings:
+        key, start_us, until_us = series.tobytes(), to_us(start), to_us(until)
+        for known, first_us, last_us, readings in self._spans:
+            if known == key and first_us <= start_us and until_us <= last_us:
+                return readings.between(start_us, until_us)
+        last = until + self._ahead
+        readings = await self._past.read(tx, series, start, last)
+        self._count(len(readings.value))
+        self._spans = [(key, start_us, to_us(last), readings), *self._spans[: spans_kept_max - 1]]
+        return readings.between(start_us, until_us)
+
+    async def steps(self, tx: Transaction, series: Int32, start_us: int, step_us: int, count: int) -> Floats:
+        key = series.tobytes()
+        for known, first_us, known_step_us, means in self._steps:
+            column, rest = divmod(start_us - first_us, step_us)
+            if known == key and step_us == known_step_us and rest == 0 <= column <= means.shape[1] - count:
+                return means[:, column : column + count]
+        more = count + self._ahead // timedelta(microseconds=step_us)
+        means = await self._past.steps(tx, series, start_us, step_us, more)
+        self._count(means.size)
+        self._steps = [(key, start_us, step_us, means), *self._steps[: spans_kept_max - 1]]
+        return means[:, :count]
+
+    def _count(self, readings: int) -> None:
+        self.readings += readings
+        if self.readings > self._readings_max:
+            raise TooLarge("dry_run_too_large", devices=series_at_once_max, readings=self._readings_max)
 
 
 def _parts(series: Int32) -> list[Int32]:
