@@ -274,6 +274,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/case-links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Suggested links that wait for a decision */
+        get: operations["queue_api_v1_case_links_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/cases": {
         parameters: {
             query?: never;
@@ -386,7 +403,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Act on a case */
+        /**
+         * Act on a case
+         * @description With an `Idempotency-Key` a repeated request acts once: phones send again what they cannot
+         *     know to have arrived.
+         */
         post: operations["act_api_v1_cases__case_id__actions__action__post"];
         delete?: never;
         options?: never;
@@ -411,6 +432,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cases/{case_id}/links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Cases of the same event, merges, and how many people told of it */
+        get: operations["links_api_v1_cases__case_id__links_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases/{case_id}/links/{other_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Confirm or dismiss a suggested link */
+        post: operations["decide_api_v1_cases__case_id__links__other_id__post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases/{case_id}/merge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Merge a case into another one */
+        post: operations["merge_api_v1_cases__case_id__merge_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/cases/{case_id}/timeline": {
         parameters: {
             query?: never;
@@ -422,6 +494,23 @@ export interface paths {
         get: operations["timeline_api_v1_cases__case_id__timeline_get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases/{case_id}/unmerge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take a merged case out again */
+        post: operations["unmerge_api_v1_cases__case_id__unmerge_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1588,6 +1677,40 @@ export interface paths {
         get: operations["near_api_v1_reports_near_get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reports/similar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is already known of what you are about to report */
+        get: operations["similar_api_v1_reports_similar_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reports/{number}/follow": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Me too: follow a known case */
+        post: operations["follow_api_v1_reports__number__follow_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2813,6 +2936,65 @@ export interface components {
             /** Title */
             title: string;
         };
+        /** CaseLink */
+        CaseLink: {
+            case: components["schemas"]["LinkedCase"];
+            /** Decided At */
+            decided_at: string | null;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "duplicate" | "related" | "recurrent";
+            kind_label: components["schemas"]["Text"];
+            /**
+             * Later
+             * @description True where the other case came after this one.
+             */
+            later: boolean;
+            /** Reasons */
+            reasons: components["schemas"]["Text"][];
+            /**
+             * Score
+             * @description Probability that people would call the two one event.
+             */
+            score: number;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "suggested" | "confirmed" | "dismissed";
+            /**
+             * Suggested At
+             * Format: date-time
+             */
+            suggested_at: string;
+        };
+        /** CaseLinks */
+        CaseLinks: {
+            /** Items */
+            items: components["schemas"]["CaseLink"][];
+            /**
+             * May Merge
+             * @description Whether the case's state lets it be merged.
+             */
+            may_merge: boolean;
+            /**
+             * Merged
+             * @description The cases that this one stands for.
+             */
+            merged: components["schemas"]["LinkedCase"][];
+            /**
+             * Merged Into
+             * @description The case that stands for this one.
+             */
+            merged_into: string | null;
+            /**
+             * Reporters
+             * @description How many people told of the event.
+             */
+            reporters: number;
+        };
         /**
          * CaseMap
          * @description GeoJSON (RFC 7946).
@@ -3373,6 +3555,14 @@ export interface components {
             /** Items */
             items: components["schemas"]["CredentialOut"][];
         };
+        /** DecisionBody */
+        DecisionBody: {
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "confirmed" | "dismissed";
+        };
         /** DemoAccountList */
         DemoAccountList: {
             /** Items */
@@ -3768,6 +3958,16 @@ export interface components {
              */
             window_s?: number;
         };
+        /** FollowReceipt */
+        FollowReceipt: {
+            /** Number */
+            number: string;
+            /**
+             * Tracking Code
+             * @description Told this once; only its hash is kept.
+             */
+            tracking_code: string;
+        };
         /**
          * ForecastOut
          * @description `points`: time, value, and the interval that covers `share` of what comes; none where the history
@@ -4078,6 +4278,29 @@ export interface components {
             /** Items */
             items: components["schemas"]["LimitOut"][];
         };
+        /** LinkedCase */
+        LinkedCase: {
+            category: components["schemas"]["CategoryName"] | null;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Number */
+            number: string;
+            /**
+             * Opened At
+             * Format: date-time
+             */
+            opened_at: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "desk" | "assigned" | "handling" | "checking" | "closed" | "rated" | "rejected";
+            /** Title */
+            title: string;
+        };
         /** LiveDeviceOut */
         LiveDeviceOut: {
             /** Device */
@@ -4195,6 +4418,16 @@ export interface components {
             items: components["schemas"]["MaintenanceOut"][];
             /** Next */
             next: string | null;
+        };
+        /** MergeBody */
+        MergeBody: {
+            /** Comment */
+            comment?: string | null;
+            /**
+             * Into
+             * Format: uuid
+             */
+            into: string;
         };
         /** Meta */
         Meta: {
@@ -5789,6 +6022,49 @@ export interface components {
              */
             severity?: "minor" | "moderate" | "severe" | "extreme";
         };
+        /** SimilarReport */
+        SimilarReport: {
+            category: components["schemas"]["CategoryName"] | null;
+            /** Lat */
+            lat: number | null;
+            /** Lon */
+            lon: number | null;
+            /**
+             * Metres
+             * @description From the place that was asked for.
+             */
+            metres: number | null;
+            /** Number */
+            number: string;
+            /**
+             * Opened At
+             * Format: date-time
+             */
+            opened_at: string;
+            /** Reporters */
+            reporters: number;
+            /**
+             * Score
+             * @description Probability that it is the same event.
+             */
+            score: number;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "desk" | "assigned" | "handling" | "checking" | "closed" | "rated" | "rejected";
+            status_label: components["schemas"]["Text"];
+        };
+        /**
+         * SimilarReports
+         * @description Likeliest first.
+         */
+        SimilarReports: {
+            /** Items */
+            items: components["schemas"]["SimilarReport"][];
+            /** Next */
+            next?: null;
+        };
         /**
          * StateOut
          * @description `difference`: what is desired and not reported so.
@@ -6333,6 +6609,11 @@ export interface components {
             lat: number | null;
             /** Lon */
             lon: number | null;
+            /**
+             * Main Number
+             * @description The case that stands for this one; none: itself.
+             */
+            main_number: string | null;
             /** Number */
             number: string;
             /**
@@ -6343,6 +6624,11 @@ export interface components {
             /** Photos */
             photos: components["schemas"]["CasePhoto"][];
             rating: components["schemas"]["Rating"] | null;
+            /**
+             * Reporters
+             * @description How many people told of the same event.
+             */
+            reporters: number;
             /**
              * Status
              * @enum {string}
@@ -6392,6 +6678,11 @@ export interface components {
             /** Next */
             next: string | null;
         };
+        /** UnmergeBody */
+        UnmergeBody: {
+            /** Comment */
+            comment?: string | null;
+        };
         /** UnreadOut */
         UnreadOut: {
             /** Unread */
@@ -6435,6 +6726,62 @@ export interface components {
             msg: string;
             /** Error Type */
             type: string;
+        };
+        /** WaitingLink */
+        WaitingLink: {
+            /**
+             * Case Id
+             * Format: uuid
+             */
+            case_id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "duplicate" | "related" | "recurrent";
+            kind_label: components["schemas"]["Text"];
+            /** Number */
+            number: string;
+            /**
+             * Other Id
+             * Format: uuid
+             */
+            other_id: string;
+            /** Other Number */
+            other_number: string;
+            /**
+             * Other Status
+             * @enum {string}
+             */
+            other_status: "desk" | "assigned" | "handling" | "checking" | "closed" | "rated" | "rejected";
+            /** Other Title */
+            other_title: string;
+            /** Reasons */
+            reasons: components["schemas"]["Text"][];
+            /** Score */
+            score: number;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "desk" | "assigned" | "handling" | "checking" | "closed" | "rated" | "rejected";
+            /**
+             * Suggested At
+             * Format: date-time
+             */
+            suggested_at: string;
+            /** Title */
+            title: string;
+        };
+        /**
+         * WaitingLinks
+         * @description Newest first.
+         */
+        WaitingLinks: {
+            /** Items */
+            items: components["schemas"]["WaitingLink"][];
+            /** Next */
+            next?: null;
         };
         /** Wall */
         Wall: {
@@ -7419,6 +7766,65 @@ export interface operations {
             };
         };
     };
+    queue_api_v1_case_links_get: {
+        parameters: {
+            query?: {
+                kind?: ("duplicate" | "related" | "recurrent") | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WaitingLinks"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     page_api_v1_cases_get: {
         parameters: {
             query?: {
@@ -7841,7 +8247,9 @@ export interface operations {
     act_api_v1_cases__case_id__actions__action__post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                "Idempotency-Key"?: string | null;
+            };
             path: {
                 case_id: string;
                 action: string;
@@ -7959,6 +8367,189 @@ export interface operations {
             };
         };
     };
+    links_api_v1_cases__case_id__links_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                case_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseLinks"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    decide_api_v1_cases__case_id__links__other_id__post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                case_id: string;
+                other_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DecisionBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseLinks"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    merge_api_v1_cases__case_id__merge_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                case_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MergeBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseLinks"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     timeline_api_v1_cases__case_id__timeline_get: {
         parameters: {
             query?: never;
@@ -7977,6 +8568,68 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CaseTimeline"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    unmerge_api_v1_cases__case_id__unmerge_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                case_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UnmergeBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseLinks"];
                 };
             };
             /** @description Nobody is signed in */
@@ -12298,6 +12951,124 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["NearReports"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    similar_api_v1_reports_similar_get: {
+        parameters: {
+            query: {
+                lon: number;
+                lat: number;
+                text?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SimilarReports"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    follow_api_v1_reports__number__follow_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FollowReceipt"];
                 };
             };
             /** @description Nobody is signed in */
