@@ -25,6 +25,7 @@ OPEN = RULES_SEEN | {"overview:read", "alarm:list", "device:list", "device:read"
 PERSON = PUBLIC | {"token:manage", "notification:own"}
 OWN_DEPARTMENT = {
     "case:list", "case:read", "case:read_reporter", "case:accept", "case:return", "case:finish", "photo:read",
+    "photo:read_original",
 }  # fmt: skip
 
 # Actions allowed on a thing of another department, reported by somebody else, in handling.
@@ -42,6 +43,7 @@ ANYWHERE = {
         "case:create", "case:assign", "case:reassign", "case:pass", "case:rework", "case:reject",
         "case:close", "case:merge", "photo:read", "open311:create", "edge:list", "topic:read",
         "warning:list", "warning:acknowledge",
+        "photo:read_original", "import:manage",
     },
     "department_staff": PERSON
     | OPEN
@@ -61,6 +63,7 @@ ANYWHERE = {
     | {
         "sensing:ingest", "device:register", "device:manage", "credential:manage", "quarantine:read",
         "quarantine:decide", "rule:edit", "rule:dry_run", "maintenance:edit", "edge:list", "edge:pin",
+        "case:erase_reporter", "personal:report", "import:manage",
     },
     "administrator": PERSON
     | SHARING
@@ -70,6 +73,7 @@ ANYWHERE = {
         "overview:read", "account:list", "account:manage", "audit:read", "deadletter:read",
         "deadletter:replay", "quarantine:read", "credential:manage", "edge:list", "edge:roll-out",
         "notification:manage",
+        "personal:report",
     },
 }  # fmt: skip
 
@@ -127,12 +131,17 @@ def test_staff_without_a_department_see_no_cases() -> None:
 
 def test_a_citizen_sees_and_rates_own_cases_only() -> None:
     citizen = person("citizen")
-    own = {"case:list", "case:read", "case:read_reporter", "case:rate", "photo:read"}
+    own = {
+        "case:list", "case:read", "case:read_reporter", "case:rate", "photo:read", "photo:read_original",
+        "case:erase_reporter",
+    }  # fmt: skip
     assert allowed(citizen, reporter=citizen.id) == ANYWHERE["citizen"] | own
 
 
 def test_the_tracking_code_lets_anybody_rate_and_see_photos() -> None:
-    assert allowed(ANONYMOUS, tracked=True) == PUBLIC | {"case:rate", "photo:read"}
+    assert allowed(ANONYMOUS, tracked=True) == PUBLIC | {
+        "case:rate", "photo:read", "photo:read_original", "case:erase_reporter",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("grade", ["important", "core"])

@@ -6,6 +6,7 @@ A file is written once and never changes, so equal content is kept once and need
 import asyncio
 import hashlib
 import re
+from contextlib import suppress
 from typing import Any
 
 import fsspec
@@ -32,6 +33,15 @@ class FileStore:
     async def get(self, content_hash: str) -> bytes:
         """The content with this hash. Raises NotFound `not_found`."""
         return await asyncio.to_thread(self._get, content_hash)
+
+    async def remove(self, content_hash: str) -> None:
+        """Removes the content with this hash, if it is there. Whoever calls knows that nothing needs it."""
+        await asyncio.to_thread(self._remove, content_hash)
+
+    def _remove(self, content_hash: str) -> None:
+        fs, path = self._path(content_hash)
+        with suppress(FileNotFoundError):
+            fs.rm_file(path)
 
     def _path(self, content_hash: str) -> tuple[Any, str]:
         if not _HASH.fullmatch(content_hash):

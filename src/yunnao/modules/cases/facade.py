@@ -17,13 +17,14 @@ from yunnao.kernel.packs.city import CityPack
 from yunnao.kernel.packs.scene import ScenePack
 from yunnao.kernel.principal import SYSTEM, Principal
 from yunnao.kernel.time import Clock
-from yunnao.modules.cases import actions, alarms, catalog, figures, intake, photos, store, views
+from yunnao.modules.cases import actions, alarms, catalog, figures, intake, store, views
 from yunnao.modules.cases.board.facade import Board
-from yunnao.modules.cases.contracts import ActionData, CaseFilter, NewCase, OpenedCase, StoredPhoto
+from yunnao.modules.cases.contracts import ActionData, CaseFilter, NewCase, OpenedCase
 from yunnao.modules.cases.linking import following
 from yunnao.modules.cases.linking.facade import Decided, Linking, check_comment
 from yunnao.modules.cases.open311.facade import Open311
 from yunnao.modules.cases.parts import Parts, announcement, case_resource
+from yunnao.modules.cases.photos.facade import Photos
 from yunnao.modules.geography.facade import Geography
 from yunnao.modules.identity.facade import Identity
 from yunnao.modules.notifications.facade import Notifications
@@ -51,6 +52,7 @@ class Cases:
     ) -> None:
         self._parts = Parts(clock, identity, geography, files, notifications)
         self.open311 = Open311(self._parts)
+        self.photos = Photos(self._parts)
         self.board = Board(self._parts)
         self.linking = Linking(self._parts)
 
@@ -87,25 +89,6 @@ class Cases:
     async def on_alarm_cleared(self, tx: Transaction, event: Event) -> None:
         """Consumer of `sensing.alarm.cleared`."""
         await alarms.on_cleared(tx, self._parts, event.data)
-
-    async def keep_photo(self, tx: Transaction, content: bytes, principal: Principal) -> StoredPhoto:
-        """Raises InvalidInput `photo_unreadable`, TooLarge."""
-        self._parts.identity.authorize(principal, "photo:create")
-        return await photos.keep(tx, self._parts, content, principal)
-
-    async def photo(
-        self,
-        tx: Transaction,
-        photo_id: UUID,
-        principal: Principal,
-        *,
-        thumb: bool = False,
-        tracking_code: str | None = None,
-    ) -> tuple[bytes, str]:
-        """Content and media type. Raises NotFound where the party may not see its case."""
-        return await photos.read(
-            tx, self._parts, photo_id, principal, thumb=thumb, tracking_code=tracking_code
-        )
 
     # --- handling ------------------------------------------------------------------------------
 

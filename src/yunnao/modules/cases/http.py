@@ -18,6 +18,7 @@ from yunnao.modules.cases.contracts import ActionData, CaseFilter, NewCase, Repo
 from yunnao.modules.cases.facade import Cases
 from yunnao.modules.cases.figures import statuses
 from yunnao.modules.cases.linking import http as linking_http
+from yunnao.modules.cases.photos import http as photos_http
 from yunnao.modules.identity.facade import Identity
 
 Shown = models.CaseDetail | models.CaseReceipt
@@ -67,6 +68,7 @@ def router(cases: Cases, identity: Identity) -> APIRouter:
     # Before the reports' own: `/reports/similar` is no tracking code.
     api.include_router(linking_http.router(cases, identity))
     api.include_router(reports.router(cases, identity))
+    api.include_router(photos_http.router(cases.photos))
     return api
 
 

@@ -51,6 +51,11 @@ class SentPhoto(PhotoLinks):
 
 class CasePhoto(SentPhoto):
     taken_at: datetime | None
+    stage: Literal["before", "after"] | None = Field(description="Of work that was done on the spot.")
+    text: str | None = Field(
+        description="What is written in it, numbers of persons masked; none: not read yet."
+    )
+    published: bool = Field(description="Whether the public sees a copy, faces and number plates blurred.")
 
 
 class Rating(BaseModel):

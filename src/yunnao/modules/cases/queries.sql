@@ -201,7 +201,8 @@ VALUES (%(id)s, %(hash)s, %(thumb_hash)s, %(media_type)s, %(width)s, %(height)s,
     %(sender_id)s, %(created_at)s);
 
 -- name: photo_get
-SELECT p.id, p.hash, p.thumb_hash, p.media_type, p.case_id, p.sender_id, c.department, c.reporter_id, c.status,
+SELECT p.id, p.hash, p.thumb_hash, p.published_hash, p.published_thumb_hash, p.original_removed_at, p.media_type,
+    p.case_id, p.sender_id, c.department, c.reporter_id, c.status,
     c.tracking_hash
 FROM cases.photo p LEFT JOIN cases."case" c ON c.id = p.case_id WHERE p.id = %(id)s;
 
@@ -218,7 +219,8 @@ SELECT lon, lat FROM cases.photo
 WHERE id = ANY(%(ids)s::uuid[]) AND lon IS NOT NULL AND case_id IS NULL ORDER BY id LIMIT 1;
 
 -- name: photos_of_case
-SELECT id, width, height, lon, lat, taken_at FROM cases.photo WHERE case_id = %(case_id)s ORDER BY id;
+SELECT id, width, height, lon, lat, taken_at, stage, found_text, published_hash IS NOT NULL AS published
+FROM cases.photo WHERE case_id = %(case_id)s ORDER BY id;
 
 -- name: overdue_mark
 -- In one statement with a limit: a long stop of the worker must not make one huge transaction.

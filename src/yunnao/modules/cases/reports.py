@@ -17,7 +17,7 @@ from yunnao.modules.cases.limits import (
     REPORTS_PER_ADDRESS_MAX,
     RateLimit,
 )
-from yunnao.modules.cases.photos import PHOTO_BYTES_MAX
+from yunnao.modules.cases.photos.keeping import PHOTO_BYTES_MAX
 from yunnao.modules.identity.facade import Identity
 
 PHOTO_CACHE_S = 3_600
@@ -152,10 +152,10 @@ def _add_tracking(api: APIRouter, cases: Cases, limits: Limits) -> None:
         size: Literal["full", "thumb"] = "full",
     ) -> Response:
         limits.photos.take(_address(request))
-        content, media_type = await cases.photo(
+        content, media_type = await cases.photos.read(
             tx, photo_id, principal, thumb=size == "thumb", tracking_code=tracking_code
         )
-        return _picture(content, media_type)
+        return picture(content, media_type)
 
 
 def _add_photos(api: APIRouter, cases: Cases, limits: Limits) -> None:
@@ -168,7 +168,7 @@ def _add_photos(api: APIRouter, cases: Cases, limits: Limits) -> None:
     async def send(request: Request, tx: Tx, principal: CurrentPrincipal, file: UploadFile) -> dict[str, Any]:
         if principal.id is None:
             limits.photos.take(_address(request))
-        photo = await cases.keep_photo(tx, await file.read(PHOTO_BYTES_MAX + 1), principal)
+        photo = await cases.photos.keep(tx, await file.read(PHOTO_BYTES_MAX + 1), principal)
         url = f"/api/v1/photos/{photo.id}"
         return {
             "id": photo.id,
@@ -187,11 +187,11 @@ def _add_photos(api: APIRouter, cases: Cases, limits: Limits) -> None:
     async def read(
         tx: Tx, principal: CurrentPrincipal, photo_id: UUID, size: Literal["full", "thumb"] = "full"
     ) -> Response:
-        content, media_type = await cases.photo(tx, photo_id, principal, thumb=size == "thumb")
-        return _picture(content, media_type)
+        content, media_type = await cases.photos.read(tx, photo_id, principal, thumb=size == "thumb")
+        return picture(content, media_type)
 
 
-def _picture(content: bytes, media_type: str) -> Response:
+def picture(content: bytes, media_type: str) -> Response:
     return Response(
         content,
         media_type=media_type,

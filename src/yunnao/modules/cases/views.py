@@ -283,7 +283,15 @@ COMMENTS_FOR_CITIZENS = frozenset({"finish", "reject", "rate"})
 async def photos(tx: Transaction, case_id: UUID, root: str) -> list[View]:
     found = await store.rows(tx, "photos_of_case", case_id=case_id)
     return [
-        {**_photo(root, each["id"]), "lon": each["lon"], "lat": each["lat"], "taken_at": each["taken_at"]}
+        {
+            **_photo(root, each["id"]),
+            "lon": each["lon"],
+            "lat": each["lat"],
+            "taken_at": each["taken_at"],
+            "stage": each["stage"],
+            "text": mask_text(each["found_text"] or "") or None,
+            "published": each["published"],
+        }
         for each in found
     ]
 

@@ -177,7 +177,7 @@ class Open311:
             wanted = {"ids": list(ids), "limit": PHOTOS_ROWS_MAX}
             for row in await (await tx.execute(QUERIES["published_photos"], wanted)).fetchall():
                 told = {
-                    "media_url": f"{base_url.rstrip('/')}/open311/v2/media/{row['id']}.jpg",
+                    "media_url": f"{base_url.rstrip('/')}/api/v1/photos/{row['id']}/published",
                     "width": row["width"],
                     "height": row["height"],
                     "created_at": moment(row["created_at"]),

@@ -24,7 +24,7 @@ from yunnao.modules.cases.facade import Cases
 from yunnao.modules.cases.open311 import forms, posting, reading
 from yunnao.modules.cases.open311.answers import answer, error_list
 from yunnao.modules.cases.open311.documents import EITHER_FORM, POST_BODY, discovery, service_records
-from yunnao.modules.cases.photos import PHOTO_BYTES_MAX
+from yunnao.modules.cases.photos.keeping import PHOTO_BYTES_MAX
 from yunnao.modules.identity.facade import Identity
 
 Work = Callable[[Transaction], Awaitable[Any]]
@@ -244,7 +244,7 @@ async def _media(tx: Transaction, cases: Cases, sent: FormData, principal: Princ
     """Photos in the parts `media`, as several cities take them."""
     files = [value for _, value in sent.multi_items() if isinstance(value, UploadFile)]
     return tuple(
-        [(await cases.keep_photo(tx, await file.read(PHOTO_BYTES_MAX + 1), principal)).id for file in files]
+        [(await cases.photos.keep(tx, await file.read(PHOTO_BYTES_MAX + 1), principal)).id for file in files]
     )
 
 

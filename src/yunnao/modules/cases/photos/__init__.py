@@ -1,0 +1,1 @@
+"""Photos of reports: made safe, kept, read, and published with faces and number plates blurred."""
