@@ -11,7 +11,8 @@ from yunnao.modules.cases.photos.contracts import Box, FoundText
 
 Image = np.ndarray[Any, np.dtype[np.uint8]]
 
-PROVINCES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼使领"
+PROVINCES = "".join(("京津沪渝冀豫云辽", "黑湘皖鲁新苏浙赣", "鄂桂甘晋蒙陕吉闽", "贵粤青藏川宁琼", "使领"))
+"""Abbreviations of the provinces, and those of embassies and consulates."""
 _PLATE = re.compile(rf"[{PROVINCES}][A-Z][·•.\-\s]?[A-HJ-NP-Z0-9]{{4,6}}[A-HJ-NP-Z0-9挂学警港澳]")
 _LOOSE = re.compile(r"[A-Z0-9]{5,9}")
 
