@@ -16,6 +16,7 @@ from yunnao.kernel.principal import ANONYMOUS, Principal
 from yunnao.kernel.text import Text
 from yunnao.modules.identity.facade import Identity, Policies
 from yunnao.modules.sensing.alarming import http as alarms_http
+from yunnao.modules.sensing.sharing.rights import ReadingRights
 
 LATER = (NOW + timedelta(hours=1)).isoformat()
 ACTIONS: dict[str, dict[str, Any]] = {
@@ -46,12 +47,15 @@ async def client(city: City) -> AsyncIterator[httpx.AsyncClient]:
         role = request.headers.get("x-role")
         if role is None:
             return ANONYMOUS
-        return Principal(new_id(), role, Text(zh=role, en=role), roles=frozenset({role}))
+        name, department = Text(zh=role, en=role), request.headers.get("x-department")
+        return Principal(new_id(), role, name, roles=frozenset({role}), department=department)
 
     app = FastAPI()
     http.install(app, city.database, authenticate)
     api = APIRouter()
-    api.include_router(alarms_http.router(city.alarms, Identity(city.clock, Policies.load(), None)))
+    identity = Identity(city.clock, Policies.load(), None)
+    rights = ReadingRights(city.clock, identity)
+    api.include_router(alarms_http.router(city.alarms, identity, rights))
     app.include_router(api)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(
@@ -89,6 +93,26 @@ async def test_every_action_of_a_dispatcher_is_done_told_and_audited(
     ]  # fmt: skip
     assert detail["department"] == "water"
     assert detail["timeline"] == (await client.get(f"/alarms/{alarm['id']}/timeline")).json()["items"]
+
+
+async def test_what_was_measured_is_for_those_who_may_read_the_device(
+    city: City, client: httpx.AsyncClient
+) -> None:
+    alarm = await only_alarm(client)
+    await city.rows("UPDATE sensing.device SET owner = 'drainage' RETURNING id")
+
+    async def seen(role: str, department: str) -> tuple[float | None, bool]:
+        headers = {"X-Role": role, "X-Department": department}
+        (listed,) = (await client.get("/alarms", headers=headers)).json()["items"]
+        one = (await client.get(f"/alarms/{alarm['id']}", headers=headers)).json()
+        assert (one["value"], one["message"]) == (listed["value"], listed["message"])
+        return listed["value"], listed["message"] == listed["label"]
+
+    assert await seen("dispatcher", "hotline") == (0.4, False)
+    assert await seen("department_staff", "drainage") == (0.4, False)
+    assert await seen("department_staff", "water") == (None, True)
+    await client.post(f"/alarms/{alarm['id']}/assign", json={"department": "water"})
+    assert await seen("department_staff", "water") == (0.4, False)
 
 
 async def test_others_may_not(city: City, client: httpx.AsyncClient) -> None:

@@ -58,7 +58,7 @@ async def client(city: City) -> AsyncIterator[httpx.AsyncClient]:
     app = FastAPI()
     http.install(app, city.database, authenticate)
     api = APIRouter(prefix=API)
-    api.include_router(alarms_http.router(city.alarms, identity))
+    api.include_router(alarms_http.router(city.alarms, identity, ReadingRights(city.clock, identity)))
     api.include_router(
         sensing_http.router(
             city.sensing,

@@ -65,7 +65,7 @@ def build(platform: Platform, live: Live) -> FastAPI:
         notifications_http.router(platform.notifications, platform.identity),
         geography_http.router(platform.geography),
         twin_http.router(platform.twin, platform.identity, rights.hidden_attributes),
-        alarms_http.router(platform.alarms, platform.identity),
+        alarms_http.router(platform.alarms, platform.identity, rights),
         sensing_http.router(platform.sensing, platform.twin, platform.identity, platform.identifiers, rights),
         scheduled_http.router(platform.scheduled, rights),
         batches_http.router(platform.sensing, platform.batches, platform.identity),

@@ -1,5 +1,7 @@
 """Doors of alarms: lists with totals, one with its timeline, and what people do with them."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated
 from uuid import UUID
 
@@ -16,20 +18,36 @@ from yunnao.modules.identity.facade import Identity
 from yunnao.modules.sensing.alarming import http_models as models
 from yunnao.modules.sensing.alarming.contracts import Alarm, AlarmFilter, StateFilter
 from yunnao.modules.sensing.alarming.facade import Alarms
+from yunnao.modules.sensing.sharing.rights import ReadingRights
 
 beneath_max = 100
 Name = Annotated[str | None, Query(max_length=128)]
 
 
-def router(alarms: Alarms, identity: Identity) -> APIRouter:
+def router(alarms: Alarms, identity: Identity, rights: ReadingRights) -> APIRouter:
     """Every door; paths without the API's prefix."""
     routes = APIRouter(tags=["alarms"])
-    _reading(routes, alarms, identity)
-    _acting(routes, alarms, identity)
+    _reading(routes, alarms, identity, rights)
+    _acting(routes, alarms, identity, rights)
     return routes
 
 
-def _reading(routes: APIRouter, alarms: Alarms, identity: Identity) -> None:
+async def veiled(
+    tx: Transaction, principal: Principal, rights: ReadingRights, alarms: Sequence[Alarm]
+) -> list[Alarm]:
+    """The alarms without what was measured, where the party may not read the device and was not given
+    the alarm to handle: that there is one is for all who watch the city."""
+    devices = [(alarm.device or "", None) for alarm in alarms]
+    readable = await rights.readable(tx, principal, devices) if alarms else []
+    return [
+        alarm
+        if seen or alarm.device is None or (alarm.department and alarm.department == principal.department)
+        else replace(alarm, value=None, message=alarm.label)
+        for alarm, seen in zip(alarms, readable, strict=True)
+    ]
+
+
+def _reading(routes: APIRouter, alarms: Alarms, identity: Identity, rights: ReadingRights) -> None:
     @routes.get("/alarms")
     async def list_alarms(
         tx: Tx,
@@ -51,15 +69,17 @@ def _reading(routes: APIRouter, alarms: Alarms, identity: Identity) -> None:
         identity.authorize(principal, "alarm:list")
         wanted = AlarmFilter(state, severity, scene, rule, district, device, since, roots, parent)
         page = await alarms.page(tx, wanted, limit=limit, before=uuid_cursor(cursor))
+        page = replace(page, items=await veiled(tx, principal, rights, page.items))
         return models.alarms_out(page, encode_cursor(page.after) if page.after else None)
 
     @routes.get("/alarms/{alarm}")
     async def get_alarm(tx: Tx, principal: CurrentPrincipal, alarm: UUID) -> models.AlarmDetailOut:
         """With its whole timeline and what lies beneath it."""
         identity.authorize(principal, "alarm:list", Resource("Alarm", str(alarm)))
-        found = await alarms.get(tx, alarm)
         beneath = await alarms.page(tx, AlarmFilter(parent=alarm), limit=beneath_max)
-        return models.detail_out(found, await alarms.timeline(tx, alarm), beneath.items)
+        shown = [await alarms.get(tx, alarm), *beneath.items]
+        found, *below = await veiled(tx, principal, rights, shown)
+        return models.detail_out(found, await alarms.timeline(tx, alarm), below)
 
     @routes.get("/alarms/{alarm}/timeline")
     async def get_timeline(tx: Tx, principal: CurrentPrincipal, alarm: UUID) -> models.TimelineOut:
@@ -68,11 +88,12 @@ def _reading(routes: APIRouter, alarms: Alarms, identity: Identity) -> None:
         return models.TimelineOut(items=[models.entry_out(e) for e in await alarms.timeline(tx, alarm)])
 
 
-def _acting(routes: APIRouter, alarms: Alarms, identity: Identity) -> None:
+def _acting(routes: APIRouter, alarms: Alarms, identity: Identity, rights: ReadingRights) -> None:
     async def done(tx: Transaction, principal: Principal, action: str, alarm: Alarm) -> models.AlarmOut:
         resource = Resource("Alarm", str(alarm.id))
         await identity.audit(tx, principal, action, resource, rule=alarm.rule, device=alarm.device)
-        return models.alarm_out(alarm)
+        (shown,) = await veiled(tx, principal, rights, [alarm])
+        return models.alarm_out(shown)
 
     def may(principal: Principal, action: str, alarm: UUID) -> None:
         identity.authorize(principal, action, Resource("Alarm", str(alarm)))
