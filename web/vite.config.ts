@@ -1,12 +1,13 @@
 import { fileURLToPath } from 'node:url'
 import vue from '@vitejs/plugin-vue'
 import { defineConfig } from 'vite'
+import { offline } from './offline/plugin'
 
 /** The platform that `npm run dev` talks to. */
 const platform = process.env.YUNNAO_URL ?? 'http://127.0.0.1:8088'
 
 export default defineConfig({
-  plugins: [vue()],
+  plugins: [vue(), offline(['/pages/field/FieldPage.vue', '/pages/ReportPage.vue'])],
   resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
   define: {
     __VUE_OPTIONS_API__: 'false',

@@ -3,6 +3,7 @@ import { caseworkEn, caseworkZh } from './casework'
 import { deskEn, deskZh } from './desk'
 import { devicesEn, devicesZh } from './devices'
 import { en } from './en'
+import { fieldEn, fieldZh } from './field'
 import { netEn, netZh } from './net'
 import { rulesEn, rulesZh } from './rules'
 import { zh } from './zh'
@@ -12,7 +13,7 @@ export const i18n = createI18n({
   locale: 'zh',
   fallbackLocale: 'zh',
   messages: {
-    zh: { ...zh, ...caseworkZh, ...deskZh, ...devicesZh, ...netZh, ...rulesZh },
-    en: { ...en, ...caseworkEn, ...deskEn, ...devicesEn, ...netEn, ...rulesEn },
+    zh: { ...zh, ...caseworkZh, ...deskZh, ...devicesZh, ...fieldZh, ...netZh, ...rulesZh },
+    en: { ...en, ...caseworkEn, ...deskEn, ...devicesEn, ...fieldEn, ...netEn, ...rulesEn },
   },
 })

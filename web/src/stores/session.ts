@@ -4,6 +4,8 @@ import { computed, ref } from 'vue'
 import { api } from '@/api'
 import { ApiError } from '@/api/client'
 import type { Account, Role } from '@/api/types'
+import { forgetTasks } from '@/lib/offline/tasks'
+import { forgetOffline } from '@/lib/offline/worker'
 import { recall, remember } from '@/lib/storage'
 
 /** The page that serves a role best, first match wins. */
@@ -11,7 +13,7 @@ const homes: [Role, string][] = [
   ['leader', '/cockpit'],
   ['dispatcher', '/desk'],
   ['department_staff', '/cases'],
-  ['field_worker', '/cases'],
+  ['field_worker', '/field'],
   ['data_steward', '/devices'],
   ['administrator', '/admin'],
 ]
@@ -35,9 +37,13 @@ export const useSession = defineStore('session', () => {
       .session()
       .then((s) => {
         account.value = s.account
+        remember('account', s.account)
       })
       .catch((error: unknown) => {
         restored = null
+        // Without network whoever signed in last goes on: the page shows what this device keeps, and the
+        // platform checks again whatever is sent.
+        if (error instanceof ApiError && error.offline) account.value = recall<Account | null>('account', null)
         if (error instanceof ApiError && error.status === 401) remember('signed_in', null)
       })
     return restored
@@ -46,15 +52,19 @@ export const useSession = defineStore('session', () => {
     account.value = (await api.signIn(name, password)).account
     expired.value = false
     remember('signed_in', true)
+    remember('account', account.value)
   }
   async function signOut(): Promise<void> {
     await api.signOut().catch(() => undefined)
     forget()
+    forgetOffline()
+    await forgetTasks()
   }
   function forget(): void {
     account.value = null
     restored = null
     remember('signed_in', null)
+    remember('account', null)
   }
   function expire(): void {
     if (account.value) expired.value = true

@@ -1,0 +1,19 @@
+/** The field worker's page, and what waits to be sent. */
+export const fieldZh = {
+  field: {
+    title: '现场处置', tasks: '任务', patrol: '巡查上报', outbox: '待同步', none: '没有任务', noneHint: '派给您部门的任务会出现在这里，断网也能看。', refresh: '刷新', saved: '离线任务存于 {time}', offline: '没有网络。照常处理，恢复后自动同步。', loading: '正在取任务',
+    waiting: '{n} 项等待同步', refused: '{n} 项被退回', synced: '全部已同步', signedOut: '登录已过期，请重新登录后继续同步。', noStore: '此浏览器不能离线保存，请保持网络。',
+    state: { waiting: '等待同步', sending: '正在同步', sent: '已送达', refused: '被退回' }, drop: '删除', dropAsk: '删除后不会再发送。确定吗？', again: '再试一次', sentAt: '送达于 {time}', nothing: '没有待同步的内容', nothingHint: '断网时完成的处理会先存在这里。', madeAt: '记录于', photosN: '{n} 张照片',
+    route: '导航', routeHint: '选择地图应用', amap: '高德地图', baidu: '百度地图', apple: 'Apple 地图', system: '手机默认地图', coordinates: '坐标 {system}', call: '联系报告人', before: '处置前', after: '处置后', addBefore: '拍处置前', addAfter: '拍处置后', comment: '处理情况', commentHint: '做了什么、结果如何', send: '提交', keepOffline: '先存到本机，有网后自动提交', needComment: '请写一句处理情况。', kept: '已保存，正在同步', keptOffline: '已保存在本机，有网后自动提交', notLoaded: '这条任务的详情还没有下载。连上网络后再打开。', gone: '没有这条任务，可能已转给别人。',
+    history: '办理过程', place: '地点', noPlace: '没有坐标', patrolTitle: '巡查上报', patrolHint: '拍下来，说一句，系统自动派遣。', what: '看到了什么', located: '已定位', locate: '定位', locating: '正在定位', locateFailed: '没能定位，请写地址。', address: '地址', patrolNeed: '请写一句看到了什么。', patrolPlace: '请定位或写下地址。', patrolSaid: '巡查上报', back: '返回', handled: '已处理，等待同步', away: '{km} 公里', awayM: '{m} 米', install: '可从浏览器菜单“添加到主屏幕”，像应用一样使用。', photoBad: '这张照片读不了。', other: '其他处理',
+  },
+}
+export const fieldEn: typeof fieldZh = {
+  field: {
+    title: 'Field work', tasks: 'Tasks', patrol: 'Report', outbox: 'To send', none: 'No tasks', noneHint: 'Tasks of your department appear here, without network too.', refresh: 'Refresh', saved: 'Offline copy of {time}', offline: 'No network. Carry on; everything is sent once it is back.', loading: 'Fetching tasks',
+    waiting: '{n} waiting to be sent', refused: '{n} refused', synced: 'Everything is sent', signedOut: 'Your session has ended. Sign in to go on sending.', noStore: 'This browser cannot keep work offline; please stay connected.',
+    state: { waiting: 'Waiting', sending: 'Sending', sent: 'Sent', refused: 'Refused' }, drop: 'Delete', dropAsk: 'It will not be sent then. Delete it?', again: 'Try again', sentAt: 'Sent {time}', nothing: 'Nothing to send', nothingHint: 'What you finish without network waits here.', madeAt: 'Noted', photosN: '{n} photos',
+    route: 'Navigate', routeHint: 'Choose a map', amap: 'Amap', baidu: 'Baidu Maps', apple: 'Apple Maps', system: 'Map of the phone', coordinates: 'Coordinates {system}', call: 'Call the reporter', before: 'Before', after: 'After', addBefore: 'Before', addAfter: 'After', comment: 'What was done', commentHint: 'What you did and how it is now', send: 'Send', keepOffline: 'Keep here, send when connected', needComment: 'Say in a sentence what was done.', kept: 'Saved, sending', keptOffline: 'Saved on this phone, sent when connected', notLoaded: 'The details of this task are not downloaded yet. Open it when connected.', gone: 'No such task; it may have gone to others.',
+    history: 'What happened', place: 'Place', noPlace: 'No position', patrolTitle: 'Patrol report', patrolHint: 'A photo and a sentence; the platform dispatches it.', what: 'What did you see', located: 'Located', locate: 'Locate', locating: 'Locating', locateFailed: 'No position found; please write the address.', address: 'Address', patrolNeed: 'Say in a sentence what you saw.', patrolPlace: 'Locate, or write the address.', patrolSaid: 'Patrol report', back: 'Back', handled: 'Done, waiting to be sent', away: '{km} km', awayM: '{m} m', install: 'Add this page to the home screen from the browser’s menu to use it like an app.', photoBad: 'This photo cannot be read.', other: 'Something else',
+  },
+}
