@@ -1,13 +1,12 @@
 """Numbers, tracking codes, deadlines and masking."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from yunnao.infra.idempotency import seal, unseal
-from yunnao.kernel.packs.scene import Deadline
 from yunnao.modules.cases import domain
 from yunnao.modules.cases.limits import RateLimit
 from yunnao.modules.cases.masking import mask_name, mask_phone, mask_text
@@ -41,16 +40,6 @@ def test_tracking_codes_are_80_bits_and_found_however_they_are_typed() -> None:
 def test_any_text_is_a_code_or_none(text: str) -> None:
     found = domain.tracking_hash(text)
     assert found is None or len(found) == 32
-
-
-def test_urgent_limits_count_every_hour_and_others_working_hours() -> None:
-    opened = datetime(2026, 11, 21, 20, tzinfo=UTC)
-
-    def double(start: datetime, hours: float) -> datetime:
-        return start + timedelta(hours=2 * hours)
-
-    assert domain.due_at(opened, Deadline(limit_h=2, clock="urgent"), double) == opened + timedelta(hours=2)
-    assert domain.due_at(opened, Deadline(limit_h=2), double) == opened + timedelta(hours=4)
 
 
 @pytest.mark.parametrize(

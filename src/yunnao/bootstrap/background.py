@@ -61,6 +61,7 @@ def timers(platform: Platform) -> list[Timer]:
         Timer("sensing.scheduled", "* * * * * */10", platform.scheduled.run),
         Timer("cases.open311_tokens", "* * * * * */2", platform.cases.open311.open_deferred),
         Timer("cases.deadlines", "* * * * * */15", deadlines),
+        Timer("cases.adopt_deadlines", "* * * * * 40", platform.cases.adopt_deadlines),
         Timer("identity.link_audit", "* * * * * */2", platform.identity.link_audit),
         Timer("infra.prune", "17 * * * * 0", prune),
     ]

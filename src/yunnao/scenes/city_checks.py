@@ -17,6 +17,7 @@ from yunnao.kernel.packs.city import (
     CityManifest,
     DepartmentsFile,
     DutiesFile,
+    OpenHours,
     RolesFile,
 )
 from yunnao.scenes.problems import kind_name
@@ -228,18 +229,46 @@ def _check_roles(source: PackSource, roles: RolesFile, departments: Collection[s
             _missing(source, file, (*path, "department"), "department", account.department)
 
 
-def _check_calendar(source: PackSource, calendar: CalendarFile) -> None:
+def _check_hours(source: PackSource, path: tuple[str | int, ...], hours: OpenHours) -> None:
     file, last = "calendar.yaml", ""
-    if not calendar.hours:
-        source.add(file, ("hours",), "pack_hours_empty")
-    for index, (opens, closes) in enumerate(calendar.hours):
-        path = ("hours", index)
+    for index, (opens, closes) in enumerate(hours):
         if not (_clock.match(opens) and _clock.match(closes)):
-            source.add(file, path, "pack_clock", given=f"{opens}–{closes}")
+            source.add(file, (*path, index), "pack_clock", given=f"{opens}–{closes}")
             continue
         if not last <= opens < closes:
-            source.add(file, path, "pack_hours_order", given=f"{opens}–{closes}")
+            source.add(file, (*path, index), "pack_hours_order", given=f"{opens}–{closes}")
         last = closes
+
+
+def _check_special_hours(source: PackSource, calendar: CalendarFile) -> None:
+    """Hours of weekdays, seasons and single days."""
+    file = "calendar.yaml"
+    for weekday, hours in calendar.weekday_hours.items():
+        if not 1 <= weekday <= 7:
+            source.add(file, ("weekday_hours",), "pack_weekday", given=weekday)
+        _check_hours(source, ("weekday_hours", weekday), hours)
+    for index, season in enumerate(calendar.seasons):
+        for end in ("first", "last"):
+            _check_date(source, ("seasons", index, end), f"2024-{getattr(season, end)}")
+        _check_hours(source, ("seasons", index, "hours"), season.hours)
+    for day, hours in calendar.date_hours.items():
+        _check_date(source, ("date_hours",), day)
+        _check_hours(source, ("date_hours", day), hours)
+
+
+def _check_date(source: PackSource, path: tuple[str | int, ...], text: str) -> None:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        source.add("calendar.yaml", path, "pack_date", given=text)
+
+
+def _check_calendar(source: PackSource, calendar: CalendarFile) -> None:
+    file = "calendar.yaml"
+    if not calendar.hours:
+        source.add(file, ("hours",), "pack_hours_empty")
+    _check_hours(source, ("hours",), calendar.hours)
+    _check_special_hours(source, calendar)
     for index, day in enumerate(calendar.weekly_days_off):
         if not 1 <= day <= 7:
             source.add(file, ("weekly_days_off", index), "pack_weekday", given=day)
@@ -247,9 +276,6 @@ def _check_calendar(source: PackSource, calendar: CalendarFile) -> None:
         source.add(file, ("weekly_days_off",), "pack_never_open")
     for key in ("holidays", "workdays"):
         for index, text in enumerate(getattr(calendar, key)):
-            try:
-                date.fromisoformat(text)
-            except ValueError:
-                source.add(file, (key, index), "pack_date", given=text)
+            _check_date(source, (key, index), text)
     for day_text in sorted(set(calendar.holidays) & set(calendar.workdays)):
         source.add(file, ("workdays",), "pack_day_both", given=day_text)

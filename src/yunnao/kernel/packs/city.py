@@ -24,6 +24,21 @@ RoleName = Literal[
 ]
 
 
+class Escalation(Model):
+    """A rung of the ladder: whom it is told when a deadline has been passed for some time."""
+
+    on: Literal["amber", "red"] = "red"
+    after_h: float = Field(0, ge=0, le=10_000, description="Hours after the case turned amber or red.")
+    clock: Literal["working", "urgent"] = Field(
+        "urgent", description="working: the city's working hours; urgent: every hour counts."
+    )
+    role: RoleName
+    of: Literal["responsible", "parent", "city"] = Field(
+        "city",
+        description="Who holds the role in the responsible department, in the one above it, or anywhere.",
+    )
+
+
 class CityManifest(Model):
     """`city.yaml`: the city itself."""
 
@@ -40,6 +55,9 @@ class CityManifest(Model):
     )
     alarms: AlarmDefaults = AlarmDefaults()
     linking: Linking = Linking()
+    escalation: list[Escalation] = Field(
+        [], max_length=10, description="The ladder of deadlines, lowest rung first; each is told once."
+    )
     identifier_prefix: str | None = Field(
         None,
         pattern=r"^[A-Za-z0-9]+(\.[A-Za-z0-9]+)*$",
@@ -115,10 +133,28 @@ class RolesFile(Model):
     demo_accounts: list[DemoAccount] = []
 
 
+OpenHours = list[tuple[str, str]]
+
+
+class SeasonHours(Model):
+    """Working hours of a part of the year, such as a summer timetable."""
+
+    first: str = Field(pattern=r"^\d{2}-\d{2}$", description="Month and day, e.g. 06-01.")
+    last: str = Field(
+        pattern=r"^\d{2}-\d{2}$", description="Included; may lie before `first`: over New Year."
+    )
+    hours: OpenHours
+
+
 class CalendarFile(Model):
     """Working hours (local time) and the city's own days over the national calendar."""
 
-    hours: list[tuple[str, str]] = Field(description="E.g. [['09:00', '12:00'], ['13:30', '17:30']].")
+    hours: OpenHours = Field(description="E.g. [['09:00', '12:00'], ['13:30', '17:30']].")
+    weekday_hours: dict[int, OpenHours] = Field({}, description="By ISO weekday, where they are others.")
+    seasons: list[SeasonHours] = Field([], description="The first that holds decides; before weekdays.")
+    date_hours: dict[str, OpenHours] = Field(
+        {}, description="Of single days (ISO dates), e.g. half days; none ([]): a day off. Before all else."
+    )
     weekly_days_off: list[int] = Field([6, 7], description="ISO weekdays.")
     national: bool = Field(True, description="Use the national holidays and 调休 working days.")
     holidays: list[str] = Field([], description="The city's own days off, ISO dates.")

@@ -135,10 +135,26 @@ class ProductsFile(Model):
 # --- cases.yaml ------------------------------------------------------------------------------
 
 
+StepName = Literal["dispatch", "accept", "handle", "check"]
+
+
+class StepLimit(Model):
+    """A time limit of one step, from when the case came to it."""
+
+    limit_h: float = Field(gt=0, description="Hours.")
+    clock: Literal["working", "urgent"] | None = Field(None, description="None: the deadline's.")
+
+
 class Deadline(Model):
     """A time limit from acceptance to the end of handling."""
 
     limit_h: float = Field(gt=0, description="Hours.")
+    amber_share: float | None = Field(
+        None, ge=0, lt=1, description="Amber while less of the limit is left. None: inherited, at last 0.25."
+    )
+    steps: dict[StepName, StepLimit] = Field(
+        {}, description="Limits of single steps; each is inherited where it is not declared."
+    )
     clock: Literal["working", "urgent"] = Field(
         "working", description="working: the city's working hours; urgent: every hour counts."
     )

@@ -9,6 +9,7 @@ from yunnao.kernel.errors import Conflict, Forbidden, InvalidInput, NotFound, To
 from yunnao.kernel.principal import SYSTEM, Principal
 from yunnao.modules.cases import domain, store
 from yunnao.modules.cases.contracts import ActionData
+from yunnao.modules.cases.deadlines import facade as deadlines
 from yunnao.modules.cases.intake import attach_photos
 from yunnao.modules.cases.parts import Parts, announce, case_resource, note
 from yunnao.modules.cases.registry import Snapshot
@@ -51,6 +52,7 @@ async def act(
     await _apply(tx, parts, snapshot, changed, known, data)
     if step.status == "closed" and row["status"] != "closed":
         changed["closed_at"] = parts.clock.now()
+    await deadlines.follow(tx, parts, row, changed)
     await store.run(
         tx,
         "case_update",
@@ -140,14 +142,6 @@ async def _apply(
     if action.name == "assign" and data.category is not None:
         snapshot.category(data.category)
         case["category"] = data.category
-        # The limit is the category's, and runs from the opening whoever found the category late.
-        case["due_at"] = domain.due_at(
-            case["opened_at"],
-            snapshot.deadline(data.category, case["case_type"]),
-            snapshot.city.calendar.add_working_hours,
-        )
-        if case["due_at"] > parts.clock.now():
-            case["overdue_at"] = None
     if action.name == "return":
         case["department"] = None
     if action.name == "rate":

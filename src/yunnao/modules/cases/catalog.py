@@ -33,6 +33,7 @@ async def install_city(tx: Transaction, pack: CityPack) -> None:
             "confidence_min": pack.manifest.dispatch_confidence_min,
             "fallback": pack.fallback,
             "calendar": Jsonb(pack.calendar.model_dump(mode="json")),
+            "escalation": Jsonb([rung.model_dump() for rung in pack.manifest.escalation]),
             "doors": Jsonb(pack.manifest.doors.model_dump(mode="json")),
         },
     )

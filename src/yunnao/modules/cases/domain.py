@@ -3,12 +3,9 @@
 import hashlib
 import re
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal, get_args
-
-from yunnao.kernel.packs.scene import Deadline
 
 Source = Literal["citizen", "open311", "alarm", "officer", "hotline"]
 Status = Literal["desk", "assigned", "handling", "checking", "closed", "rated", "rejected"]
@@ -102,18 +99,6 @@ def tracking_hash(code: str) -> bytes | None:
     if len(plain) != TRACKING_CHARS or set(plain) - set(Alphabet):
         return None
     return hashlib.sha256(plain.encode()).digest()
-
-
-def due_at(
-    opened_at: datetime, deadline: Deadline, add_working_hours: Callable[[datetime, float], datetime]
-) -> datetime:
-    """The end of the time limit, which runs from the opening (受理).
-
-    `urgent` limits count every hour, the others the city's working hours.
-    """
-    if deadline.clock == "urgent":
-        return opened_at + timedelta(hours=deadline.limit_h)
-    return add_working_hours(opened_at, deadline.limit_h)
 
 
 def title_of(text: str, chars_max: int = 40) -> str:

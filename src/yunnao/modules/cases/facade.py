@@ -5,31 +5,27 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
-
-from yunnao.infra import outbox
 from yunnao.infra.consumers import Event
 from yunnao.infra.files import FileStore
 from yunnao.infra.postgres import Row, Transaction
 from yunnao.kernel.errors import NotFound
-from yunnao.kernel.ids import new_id
 from yunnao.kernel.packs.city import CityPack
 from yunnao.kernel.packs.scene import ScenePack
-from yunnao.kernel.principal import SYSTEM, Principal
+from yunnao.kernel.principal import Principal
 from yunnao.kernel.time import Clock
 from yunnao.modules.cases import actions, alarms, catalog, figures, intake, store, views
 from yunnao.modules.cases.board.facade import Board
 from yunnao.modules.cases.contracts import ActionData, CaseFilter, NewCase, OpenedCase
+from yunnao.modules.cases.deadlines import ticking
 from yunnao.modules.cases.linking import following
 from yunnao.modules.cases.linking.facade import Decided, Linking, check_comment
 from yunnao.modules.cases.open311.facade import Open311
-from yunnao.modules.cases.parts import Parts, announcement, case_resource
+from yunnao.modules.cases.parts import Parts, case_resource
 from yunnao.modules.cases.photos.facade import Photos
 from yunnao.modules.geography.facade import Geography
 from yunnao.modules.identity.facade import Identity
 from yunnao.modules.notifications.facade import Notifications
 
-OVERDUE_ROWS_MAX = 1_000
 OWN_ROWS_MAX = 100
 
 View = dict[str, Any]
@@ -209,24 +205,12 @@ class Cases:
     # --- time ----------------------------------------------------------------------------------
 
     async def scan_deadlines(self, tx: Transaction, now: datetime) -> int:
-        """Marks cases whose deadline has passed and announces them; for a timer. Returns how many."""
-        found = await store.rows(tx, "overdue_mark", now=now, limit=OVERDUE_ROWS_MAX)
-        if not found:
-            return 0
-        await store.run(
-            tx,
-            "timeline_insert_overdue",
-            ids=[new_id() for _ in found],
-            case_ids=[row["id"] for row in found],
-            now=now,
-            actor_name=Jsonb(SYSTEM.name.model_dump()),
-        )
-        snapshot = await self._parts.registry.current(tx)
-        subject = "cases.case.changed"
-        await outbox.publish_many(
-            tx, [(subject, {**announcement(snapshot, subject, row), "overdue": True}) for row in found]
-        )
-        return len(found)
+        """Tells what deadlines have come to; for a timer. Returns how many cases turned red."""
+        return await ticking.tick(tx, self._parts, now)
+
+    async def adopt_deadlines(self, tx: Transaction) -> None:
+        """Gives cases that came in by other ways a deadline; for a slow timer."""
+        await ticking.adopt(tx, self._parts)
 
     async def _shown(self, tx: Transaction, row: Row, principal: Principal) -> View:
         if not self._parts.identity.allowed(principal, "case:read", case_resource(row)):

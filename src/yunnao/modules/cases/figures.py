@@ -8,6 +8,7 @@ from yunnao.infra.postgres import Transaction
 from yunnao.kernel.geometry import valid_lonlat
 from yunnao.kernel.text import catalogue
 from yunnao.modules.cases import domain, store
+from yunnao.modules.cases.deadlines.facade import shown
 from yunnao.modules.cases.masking import mask_text
 from yunnao.modules.cases.parts import Parts
 from yunnao.modules.cases.views import is_overdue, names
@@ -78,6 +79,7 @@ async def case_map(
         own_reporter=scope.reporter,
         limit=MAP_POINTS_MAX,
     )
+    deadlines = await shown(tx, parts, [row["id"] for row in found])
     nameless = catalogue()["category_none"]
     features = []
     for row in found:
@@ -96,6 +98,7 @@ async def case_map(
                     "category_en": name.en,
                     "overdue": is_overdue(row, now),
                     "severity": row["severity"],
+                    "deadline": deadlines.get(row["id"]),
                 },
             }
         )

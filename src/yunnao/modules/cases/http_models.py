@@ -63,6 +63,27 @@ class Rating(BaseModel):
     comment: str | None
 
 
+class CaseDeadline(BaseModel):
+    """How a case stands with its limit; a case that has ended has no state.
+
+    `left_s` is in the case's own clock (working or every hour) and below zero when it is overdue; `level` is
+    the highest rung of escalation; `risk` the forecast probability that it will be overdue in the end. While
+    `paused` the clock stands and `due_at` is an estimate.
+    """
+
+    due_at: datetime
+    amber_at: datetime
+    state: Literal["green", "amber", "red", "paused"] | None
+    left_s: float | None
+    clock: Literal["working", "urgent"]
+    limit_s: float | None
+    paused_at: datetime | None
+    level: int
+    step: Literal["dispatch", "accept", "handle", "check"] | None
+    step_due_at: datetime | None
+    risk: float | None
+
+
 class CaseItem(BaseModel):
     """A case in a list; personal data in its text is masked."""
 
@@ -86,6 +107,7 @@ class CaseItem(BaseModel):
     automatic: bool
     scene: str
     severity: Severity | None
+    deadline: CaseDeadline | None = None
 
 
 class CasePage(BaseModel):
@@ -210,6 +232,7 @@ class CasePoint(BaseModel):
     category_en: str
     overdue: bool
     severity: Severity | None
+    deadline: CaseDeadline | None = None
 
 
 class CaseFeature(BaseModel):

@@ -19,6 +19,7 @@ from yunnao.kernel.principal import SYSTEM, Principal
 from yunnao.kernel.text import Text
 from yunnao.modules.cases import domain, store
 from yunnao.modules.cases.contracts import NewCase, OpenedCase, Reporter
+from yunnao.modules.cases.deadlines import facade as deadlines
 from yunnao.modules.cases.dispatch.decision import Dispatch, Matrix, Place, decide
 from yunnao.modules.cases.dispatch.duty import Offices
 from yunnao.modules.cases.linking import facade as linking
@@ -94,14 +95,11 @@ async def open_case(
         "severity": origin.severity,
         "trace_id": origin.trace_id or current_trace_id(),
         "opened_at": now,
-        "due_at": domain.due_at(
-            now,
-            snapshot.deadline(found.category, case_type.type),
-            snapshot.city.calendar.add_working_hours,
-        ),
+        "due_at": deadlines.first_due(snapshot, found.category, case_type.type, now),
         "workflow": Jsonb(step.state),
     }
     await store.run(tx, "case_insert", **row)
+    await deadlines.begin(tx, snapshot, row)
     if new.photos:
         await attach_photos(tx, row["id"], new.photos, principal)
     await note(tx, parts, row["id"], "opened", principal, photos=new.photos)

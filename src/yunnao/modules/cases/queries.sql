@@ -7,15 +7,17 @@ SELECT revision FROM cases.revision;
 UPDATE cases.revision SET revision = nextval('cases.number');
 
 -- name: city_upsert
-INSERT INTO cases.city (city, code, number_prefix, time_zone, dispatch_confidence_min, fallback, calendar, doors)
-VALUES (%(city)s, %(code)s, %(number_prefix)s, %(time_zone)s, %(confidence_min)s, %(fallback)s, %(calendar)s, %(doors)s)
+INSERT INTO cases.city (city, code, number_prefix, time_zone, dispatch_confidence_min, fallback, calendar, doors,
+    escalation)
+VALUES (%(city)s, %(code)s, %(number_prefix)s, %(time_zone)s, %(confidence_min)s, %(fallback)s, %(calendar)s, %(doors)s, %(escalation)s)
 ON CONFLICT (one) DO UPDATE SET city = excluded.city, code = excluded.code,
     number_prefix = excluded.number_prefix, time_zone = excluded.time_zone,
     dispatch_confidence_min = excluded.dispatch_confidence_min, fallback = excluded.fallback,
-    calendar = excluded.calendar, doors = excluded.doors;
+    calendar = excluded.calendar, doors = excluded.doors, escalation = excluded.escalation;
 
 -- name: city_get
-SELECT city, code, number_prefix, time_zone, dispatch_confidence_min, fallback, calendar, doors FROM cases.city;
+SELECT city, code, number_prefix, time_zone, dispatch_confidence_min, fallback, calendar, doors, escalation
+FROM cases.city;
 
 -- name: duties_delete
 DELETE FROM cases.duty;
@@ -221,20 +223,6 @@ WHERE id = ANY(%(ids)s::uuid[]) AND lon IS NOT NULL AND case_id IS NULL ORDER BY
 -- name: photos_of_case
 SELECT id, width, height, lon, lat, taken_at, stage, found_text, published_hash IS NOT NULL AS published
 FROM cases.photo WHERE case_id = %(case_id)s ORDER BY id;
-
--- name: overdue_mark
--- In one statement with a limit: a long stop of the worker must not make one huge transaction.
-UPDATE cases."case" SET overdue_at = %(now)s, changed_at = %(now)s
-WHERE id IN (SELECT id FROM cases."case"
-             WHERE status IN ('desk', 'assigned', 'handling', 'checking') AND due_at < %(now)s
-               AND overdue_at IS NULL
-             ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
-RETURNING id, number, title, status, category, department, lon, lat, severity, due_at;
-
--- name: timeline_insert_overdue
-INSERT INTO cases.timeline (id, case_id, time, event, actor_name, actor_kind)
-SELECT u.id, u.case_id, %(now)s, 'overdue', %(actor_name)s, 'system'
-FROM unnest(%(ids)s::uuid[], %(case_ids)s::uuid[]) AS u (id, case_id);
 
 -- name: overview_counts
 -- One pass over running cases and those of today; both are indexed.

@@ -1,5 +1,7 @@
 """What packs declared, held in memory and reloaded when an installation has moved the revision."""
 
+import hashlib
+import json
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +10,7 @@ from typing import Any
 from yunnao.infra.postgres import Transaction
 from yunnao.kernel.calendar import WorkingCalendar
 from yunnao.kernel.errors import InvalidInput, NotFound
-from yunnao.kernel.packs.city import CalendarFile
+from yunnao.kernel.packs.city import CalendarFile, Escalation
 from yunnao.kernel.packs.doors import Doors
 from yunnao.kernel.packs.linking import Linking
 from yunnao.kernel.packs.scene import Deadline
@@ -54,6 +56,9 @@ class City:
     confidence_min: float
     fallback: str
     calendar: WorkingCalendar
+    escalation: tuple[Escalation, ...]
+    calendar_hash: str
+    """Changes with the calendar and the ladder: deadlines are then reckoned anew."""
     code: str
     doors: Doors
 
@@ -162,6 +167,10 @@ class Registry:
         return str(row["bpmn"])
 
 
+def _hash(*parts: Any) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
 async def _load(tx: Transaction, revision: int) -> Snapshot:
     city = await (await tx.execute(QUERIES["city_get"])).fetchone()
     if city is None:
@@ -179,6 +188,8 @@ async def _load(tx: Transaction, revision: int) -> Snapshot:
             city["dispatch_confidence_min"],
             city["fallback"],
             WorkingCalendar.from_pack(calendar, city["time_zone"]),
+            tuple(Escalation(**rung) for rung in city["escalation"]),
+            _hash(city["calendar"], city["time_zone"], city["escalation"]),
             city["code"],
             Doors.model_validate(city["doors"]),
         ),

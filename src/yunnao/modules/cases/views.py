@@ -12,6 +12,7 @@ from yunnao.kernel.text import Text, catalogue
 from yunnao.modules.cases import domain, store
 from yunnao.modules.cases.actions import offered
 from yunnao.modules.cases.contracts import CaseFilter
+from yunnao.modules.cases.deadlines.facade import add_deadlines
 from yunnao.modules.cases.linking import merging
 from yunnao.modules.cases.linking.following import Tracked, reporters
 from yunnao.modules.cases.masking import mask_email, mask_name, mask_phone, mask_text
@@ -110,7 +111,9 @@ async def page(
         limit=limit + 1,
     )
     more = found[limit - 1]["id"] if len(found) > limit else None
-    return [brief(known, row, now) for row in found[:limit]], more
+    items = [brief(known, row, now) for row in found[:limit]]
+    await add_deadlines(tx, parts, items)
+    return items, more
 
 
 async def require(tx: Transaction, parts: Parts, case_id: UUID, principal: Principal) -> Row:
@@ -149,6 +152,7 @@ async def detail(tx: Transaction, parts: Parts, row: Row, principal: Principal) 
             tx, principal, "case:read_reporter", case_resource(row), number=row["number"]
         )
     shown = brief(known, row, now)
+    await add_deadlines(tx, parts, [shown])
     told = dict(row["dispatch"])
     told["category"] = known.category(told["category"])
     told["department"] = known.department(told["department"])
@@ -274,6 +278,7 @@ HIDDEN_FROM_CITIZENS = frozenset(
     {
         "reassign", "informed", "alarm_joined", "alarm_cleared", "link_suggested", "merge_received",
         "merge_lost", "follower_rated",
+        "amber", "step_overdue", "escalated", "rescheduled",
     }
 )  # fmt: skip
 COMMENTS_FOR_CITIZENS = frozenset({"finish", "reject", "rate"})

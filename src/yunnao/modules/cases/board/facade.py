@@ -7,6 +7,7 @@ from uuid import UUID
 
 from yunnao.infra.postgres import Row, Transaction, load_queries
 from yunnao.kernel.principal import Principal
+from yunnao.modules.cases.deadlines.facade import add_deadlines
 from yunnao.modules.cases.dispatch.decision import Matrix
 from yunnao.modules.cases.dispatch.duty import responsible
 from yunnao.modules.cases.intake import matrix
@@ -61,6 +62,7 @@ class Board:
             {**brief(known, row, now), "photos": row["photos"], "options": _options(known, by, row)}
             for row in found[:limit]
         ]
+        await add_deadlines(tx, self._parts, items)
         last = found[limit - 1] if len(found) > limit else None
         return items, Place(last["due_at"], last["id"]) if last else None
 

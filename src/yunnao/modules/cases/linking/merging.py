@@ -7,6 +7,7 @@ from yunnao.kernel.errors import Conflict, Forbidden, NotFound
 from yunnao.kernel.ids import new_id
 from yunnao.kernel.principal import Principal
 from yunnao.modules.cases import store as cases_store
+from yunnao.modules.cases.deadlines import facade as deadlines
 from yunnao.modules.cases.domain import OPEN
 from yunnao.modules.cases.linking import domain, store
 from yunnao.modules.cases.parts import Parts, announce, case_resource, note
@@ -68,6 +69,7 @@ async def merge(
     for query in ("links_confirm", "links_confirm_reverse"):
         await store.run(tx, query, case_id=case_id, other_id=into, now=now, by=principal.id)
     told = {"case": case["number"], "into": main["number"]}
+    await deadlines.refresh(tx, parts, case_id)
     await note(tx, parts, case_id, "merged", principal, comment=comment, detail=told)
     await note(tx, parts, into, "merge_received", principal, comment=comment, detail=told)
     case |= {"merged_into": into, "status": "closed", "closed_at": now}
@@ -99,6 +101,7 @@ async def unmerge(
     await store.run(tx, "merge_undo", id=standing["id"], now=now)
     await store.run(tx, "case_unmerge", id=case_id, status=standing["status_before"], now=now)
     told = {"case": case["number"], "into": main["number"]}
+    await deadlines.refresh(tx, parts, case_id)
     await note(tx, parts, case_id, "unmerged", principal, comment=comment, detail=told)
     await note(tx, parts, main_id, "merge_lost", principal, comment=comment, detail=told)
     case |= {"merged_into": None, "status": standing["status_before"], "closed_at": None}
