@@ -22,10 +22,11 @@ PUBLIC = {"case:report", "photo:create"}
 SHARING = {"catalogue:read", "share:read"}
 RULES_SEEN = {"rule:list", "maintenance:list"}
 OPEN = RULES_SEEN | {"overview:read", "alarm:list", "device:list", "device:read", "entity:read", "layer:read"}
+EVALUATION = {"evaluation:read", "evaluation:read_persons", "report:read", "report:make", "process:read"}
 PERSON = PUBLIC | {"token:manage", "notification:own"}
 OWN_DEPARTMENT = {
     "case:list", "case:read", "case:read_reporter", "case:accept", "case:return", "case:finish", "photo:read",
-    "photo:read_original",
+    "photo:read_original", "evaluation:read",
 }  # fmt: skip
 
 # Actions allowed on a thing of another department, reported by somebody else, in handling.
@@ -36,8 +37,9 @@ ANYWHERE = {
     "dispatcher": PERSON
     | OPEN
     | SHARING
+    | EVALUATION
     | {
-        "device:command", "device:approve_command",
+        "survey:call", "device:command", "device:approve_command",
         "events:subscribe", "alarm:acknowledge", "alarm:assign", "alarm:close", "alarm:comment",
         "alarm:suppress", "maintenance:edit", "case:list", "case:read", "case:read_reporter",
         "case:create", "case:assign", "case:reassign", "case:pass", "case:rework", "case:reject",
@@ -53,6 +55,7 @@ ANYWHERE = {
     "leader": PERSON
     | OPEN
     | SHARING
+    | EVALUATION
     | {
         "device:approve_command", "events:subscribe", "case:list", "case:read", "photo:read", "topic:read",
         "warning:list", "warning:acknowledge",
@@ -63,7 +66,7 @@ ANYWHERE = {
     | {
         "sensing:ingest", "device:register", "device:manage", "credential:manage", "quarantine:read",
         "quarantine:decide", "rule:edit", "rule:dry_run", "maintenance:edit", "edge:list", "edge:pin",
-        "case:erase_reporter", "personal:report", "import:manage",
+        "case:erase_reporter", "personal:report", "import:manage", "process:read",
     },
     "administrator": PERSON
     | SHARING
@@ -94,7 +97,7 @@ def who(name: str) -> Principal:
 
 def thing(action: str, **attributes: object) -> Resource | None:
     area = action.split(":", maxsplit=1)[0]
-    if area in {"case", "open311", "photo"}:
+    if area in {"case", "open311", "photo", "evaluation", "survey"}:
         return Resource("Photo" if area == "photo" else "Case", "1", **attributes)  # type: ignore[arg-type]
     return None
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from yunnao.kernel.packs.indicators import IndicatorsFile
 from yunnao.kernel.packs.rules import RulesFile
 from yunnao.kernel.packs.scene import (
     CasesFile,
@@ -34,6 +35,7 @@ scene_files = (
     "products.yaml",
     "rules.yaml",
     "cases.yaml",
+    "indicators.yaml",
     "flows/*.bpmn",
     "views.yaml",
     "examples.yaml",
@@ -98,6 +100,7 @@ def _load(folder: Path, loaded: dict[str, ScenePack], above: tuple[str, ...]) ->
     products = source.read("products.yaml", ProductsFile)
     rules = source.read("rules.yaml", RulesFile)
     cases = source.read("cases.yaml", CasesFile)
+    indicators = source.read("indicators.yaml", IndicatorsFile)
     views = source.read("views.yaml", ViewsFile)
     examples = source.read("examples.yaml", ExamplesFile)
     devices = source.read("devices.yaml", DevicesFile)
@@ -118,6 +121,7 @@ def _load(folder: Path, loaded: dict[str, ScenePack], above: tuple[str, ...]) ->
         rules=rules.rules if rules else {},
         categories=cases.categories if cases else {},
         case_types=cases.case_types if cases else {},
+        indicators=indicators.indicators if indicators else {},
         flows=flows,
         layers=views.layers if views else {},
         examples=examples.examples if examples else {},
@@ -224,6 +228,7 @@ def _refuse_clashes(packs: Sequence[ScenePack]) -> None:
             ("rules", "rules.yaml", pack.rules),
             ("categories", "cases.yaml", pack.categories),
             ("case_types", "cases.yaml", pack.case_types),
+            ("indicators", "indicators.yaml", pack.indicators),
         ):
             for name in names:
                 owner = owners.setdefault((kind, name), pack.manifest.scene)

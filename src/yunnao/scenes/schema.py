@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from yunnao.kernel.packs import city, rules, scene
+from yunnao.kernel.packs import city, indicators, rules, scene
 
 scene_specs: dict[str, type[BaseModel]] = {
     "scene.yaml": scene.SceneManifest,
@@ -14,6 +14,7 @@ scene_specs: dict[str, type[BaseModel]] = {
     "products.yaml": scene.ProductsFile,
     "rules.yaml": rules.RulesFile,
     "cases.yaml": scene.CasesFile,
+    "indicators.yaml": indicators.IndicatorsFile,
     "views.yaml": scene.ViewsFile,
     "examples.yaml": scene.ExamplesFile,
     "devices.yaml": scene.DevicesFile,

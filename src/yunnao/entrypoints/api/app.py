@@ -19,6 +19,9 @@ from yunnao.infra.live import Live
 from yunnao.infra.paths import project_root
 from yunnao.infra.settings import Settings
 from yunnao.modules.cases import http as cases_http
+from yunnao.modules.cases.evaluation import http as evaluation_http
+from yunnao.modules.cases.evaluation import http_reports as evaluation_reports_http
+from yunnao.modules.cases.mining import http as mining_http
 from yunnao.modules.cases.open311 import http as open311_http
 from yunnao.modules.geography import http as geography_http
 from yunnao.modules.identity import http as identity_http
@@ -77,6 +80,9 @@ def build(platform: Platform, live: Live) -> FastAPI:
         rules_http.router(platform.rules, platform.identity, rights),
         edge_http.router(platform.edges, platform.edge_programs, platform.identity),
         commands_http.router(platform.commands),
+        evaluation_http.router(platform.cases.evaluation),
+        evaluation_reports_http.router(platform.cases.monthly_reports),
+        mining_http.router(platform.cases.mining),
         cases_http.router(platform.cases, platform.identity),
         events.router(live, platform.identity),
     ):

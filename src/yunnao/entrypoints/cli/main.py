@@ -16,6 +16,7 @@ from yunnao.entrypoints.cli import (
     dispatch,
     doctor,
     edge,
+    mine,
     replay_readings,
     replay_reports,
     run,
@@ -47,6 +48,7 @@ for command in (
     deadletter,
     device,
     edge,
+    mine,
     bench,
 ):
     command.register(app)

@@ -17,6 +17,7 @@ from pydantic import Field
 from yunnao.kernel.packs.alarming import AlarmDefaults
 from yunnao.kernel.packs.common import Code, Model, Slug, Text, Version
 from yunnao.kernel.packs.doors import Doors
+from yunnao.kernel.packs.indicators import EvaluationSettings
 from yunnao.kernel.packs.linking import Linking
 
 RoleName = Literal[
@@ -58,6 +59,7 @@ class CityManifest(Model):
     escalation: list[Escalation] = Field(
         [], max_length=10, description="The ladder of deadlines, lowest rung first; each is told once."
     )
+    evaluation: EvaluationSettings = EvaluationSettings()
     identifier_prefix: str | None = Field(
         None,
         pattern=r"^[A-Za-z0-9]+(\.[A-Za-z0-9]+)*$",

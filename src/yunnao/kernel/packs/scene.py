@@ -5,6 +5,7 @@ entities.yaml   EntitiesFile       types of things, in NGSI-LD's model
 products.yaml   ProductsFile       device products: metrics and decoders
 rules.yaml      RulesFile          what is found in readings, and the case it raises
 cases.yaml      CasesFile          categories and case types (form, flow, deadlines)
+indicators.yaml IndicatorsFile     what the case centre is judged by
 flows/*.bpmn    BPMN 2.0           named by case types
 views.yaml      ViewsFile          map layers
 examples.yaml   ExamplesFile       texts that teach the dispatcher a category
@@ -22,6 +23,7 @@ from pydantic import Field, field_validator, model_validator
 from yunnao.kernel.packs.commands import Command
 from yunnao.kernel.packs.common import Code, Model, PascalName, Slug, Text, Version
 from yunnao.kernel.packs.decoders import BitsDecoder, Decoder
+from yunnao.kernel.packs.indicators import Indicator
 from yunnao.kernel.packs.rules import Rule
 
 ValueType = Literal["number", "integer", "boolean", "string"]
@@ -370,6 +372,7 @@ class ScenePack(Model):
     rules: dict[str, Rule] = {}
     categories: dict[str, Category] = {}
     case_types: dict[str, CaseType] = {}
+    indicators: dict[str, Indicator] = {}
     flows: dict[str, str] = Field({}, description="File name (flows/x.bpmn) to BPMN XML.")
     layers: dict[str, MapLayer] = {}
     examples: dict[str, list[str]] = {}

@@ -17,8 +17,11 @@ from yunnao.modules.cases import actions, alarms, catalog, figures, intake, stor
 from yunnao.modules.cases.board.facade import Board
 from yunnao.modules.cases.contracts import ActionData, CaseFilter, NewCase, OpenedCase
 from yunnao.modules.cases.deadlines import ticking
+from yunnao.modules.cases.evaluation.facade import Evaluation
+from yunnao.modules.cases.evaluation.reports import Reports
 from yunnao.modules.cases.linking import following
 from yunnao.modules.cases.linking.facade import Decided, Linking, check_comment
+from yunnao.modules.cases.mining.facade import Mining
 from yunnao.modules.cases.open311.facade import Open311
 from yunnao.modules.cases.parts import Parts, case_resource
 from yunnao.modules.cases.photos.facade import Photos
@@ -51,6 +54,9 @@ class Cases:
         self.photos = Photos(self._parts)
         self.board = Board(self._parts)
         self.linking = Linking(self._parts)
+        self.evaluation = Evaluation(self._parts)
+        self.monthly_reports = Reports(self.evaluation)
+        self.mining = Mining(self._parts)
 
     def now(self) -> datetime:
         return self._parts.clock.now()
@@ -59,10 +65,12 @@ class Cases:
 
     async def install_city(self, tx: Transaction, pack: CityPack) -> None:
         await catalog.install_city(tx, pack)
+        await self.evaluation.install_city(tx, pack)
 
     async def install_scene(self, tx: Transaction, pack: ScenePack) -> None:
         """Raises InvalidInput `flow_…`, `form_schema_invalid`. Call `ensure_trained` after the last."""
         await catalog.install_scene(tx, pack)
+        await self.evaluation.install_scene(tx, pack)
 
     async def ensure_trained(self, tx: Transaction) -> None:
         """Teaches the dispatcher where the installed examples have changed; else does nothing."""

@@ -17,6 +17,8 @@ from yunnao.modules.identity.contracts import CaseScope, Decision, Resource
 RESOURCE_TYPES = {
     "case": "Case",
     "open311": "Case",
+    "evaluation": "Case",
+    "survey": "Case",
     "photo": "Photo",
     "alarm": "Alarm",
     "device": "Device",
