@@ -415,6 +415,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cases/{case_id}/callbacks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A case's call-backs */
+        get: operations["callbacks_api_v1_cases__case_id__callbacks_get"];
+        put?: never;
+        /** Note a call-back */
+        post: operations["call_back_api_v1_cases__case_id__callbacks_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/cases/{case_id}/flow": {
         parameters: {
             query?: never;
@@ -1025,6 +1043,194 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/evaluation/breakdown": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Numbers by a dimension */
+        get: operations["breakdown_api_v1_evaluation_breakdown_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/evaluation/callbacks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whom to call back next */
+        get: operations["due_api_v1_evaluation_callbacks_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/evaluation/cases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The cases behind a number */
+        get: operations["behind_api_v1_evaluation_cases_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/evaluation/figures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Numbers of a period */
+        get: operations["figures_api_v1_evaluation_figures_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/evaluation/indicators": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Declared indicators */
+        get: operations["indicators_api_v1_evaluation_indicators_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/evaluation/ranking": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A fair ranking of whole months */
+        get: operations["ranking_api_v1_evaluation_ranking_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/evaluation/reports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Monthly reports, newest first */
+        get: operations["page_api_v1_evaluation_reports_get"];
+        put?: never;
+        /** Ask for a report of a month; the worker makes it */
+        post: operations["ask_api_v1_evaluation_reports_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/evaluation/reports/{report_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One report */
+        get: operations["get_api_v1_evaluation_reports__report_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/evaluation/reports/{report_id}/{form}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A report's file */
+        get: operations["file_api_v1_evaluation_reports__report_id___form__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/evaluation/survey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the survey says */
+        get: operations["survey_api_v1_evaluation_survey_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/evaluation/trend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A number by day, week or month */
+        get: operations["trend_api_v1_evaluation_trend_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -1523,6 +1729,74 @@ export interface paths {
         };
         /** A photo of a case that you may see */
         get: operations["read_api_v1_photos__photo_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/photos/{photo_id}/published": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A photo of a case with faces and number plates blurred; public */
+        get: operations["published_api_v1_photos__photo_id__published_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/process": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How cases really ran */
+        get: operations["process_api_v1_process_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/process/ocel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The log as OCEL 2.0 (JSON) */
+        get: operations["ocel_api_v1_process_ocel_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/process/xes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The log as XES (IEEE 1849-2016) */
+        get: operations["xes_api_v1_process_xes_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2436,6 +2710,20 @@ export interface components {
             /** Comment */
             comment?: string | null;
         };
+        /** ActivityOut */
+        ActivityOut: {
+            /** Cases */
+            cases: number;
+            /** Ends */
+            ends: number;
+            /** Events */
+            events: number;
+            label: components["schemas"]["Text"];
+            /** Name */
+            name: string;
+            /** Starts */
+            starts: number;
+        };
         /** ActorOut */
         ActorOut: {
             /** Kind */
@@ -2682,10 +2970,90 @@ export interface components {
             /** To H */
             to_h: number | null;
         };
+        /** BehindItem */
+        BehindItem: {
+            /** Address */
+            address: string | null;
+            area: components["schemas"]["CaseArea"] | null;
+            /** Automatic */
+            automatic: boolean;
+            category: components["schemas"]["CategoryName"] | null;
+            /** Closed At */
+            closed_at: string | null;
+            /**
+             * Confidence
+             * @description Of the automatic dispatch, 0 to 1.
+             */
+            confidence: number;
+            deadline?: components["schemas"]["CaseDeadline"] | null;
+            department: components["schemas"]["ResponsibleDepartment"] | null;
+            /**
+             * Due At
+             * Format: date-time
+             */
+            due_at: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Lat */
+            lat: number | null;
+            /** Lon */
+            lon: number | null;
+            /**
+             * Measured
+             * @description Of a mean: what was measured of this case.
+             */
+            measured: number | null;
+            /** Number */
+            number: string;
+            /**
+             * Opened At
+             * Format: date-time
+             */
+            opened_at: string;
+            /** Overdue */
+            overdue: boolean;
+            /** Scene */
+            scene: string;
+            /** Severity */
+            severity: ("minor" | "moderate" | "severe" | "extreme") | null;
+            /**
+             * Source
+             * @enum {string}
+             */
+            source: "citizen" | "open311" | "alarm" | "officer" | "hotline";
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "desk" | "assigned" | "handling" | "checking" | "closed" | "rated" | "rejected";
+            /** Text */
+            text: string;
+            /** Title */
+            title: string;
+        };
+        /** BehindOut */
+        BehindOut: {
+            /** Items */
+            items: components["schemas"]["BehindItem"][];
+            /** Next */
+            next: string | null;
+            /** Total */
+            total: number;
+        };
         /** Body_send_api_v1_photos_post */
         Body_send_api_v1_photos_post: {
             /** File */
             file: string;
+        };
+        /** BreakdownOut */
+        BreakdownOut: {
+            /** By */
+            by: string;
+            /** Items */
+            items: components["schemas"]["GroupOut"][];
         };
         /** BulkOrderIn */
         BulkOrderIn: {
@@ -2705,6 +3073,51 @@ export interface components {
             parameters?: {
                 [key: string]: unknown;
             };
+        };
+        /** CallbackIn */
+        CallbackIn: {
+            /** Comment */
+            comment?: string | null;
+            /**
+             * Outcome
+             * @enum {string}
+             */
+            outcome: "answered" | "no_answer" | "refused";
+            /** Resolved */
+            resolved?: boolean | null;
+            /** Score */
+            score?: number | null;
+        };
+        /** CallbackOut */
+        CallbackOut: {
+            caller_name: components["schemas"]["Text"];
+            /** Comment */
+            comment: string | null;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Outcome
+             * @enum {string}
+             */
+            outcome: "answered" | "no_answer" | "refused";
+            outcome_label: components["schemas"]["Text"];
+            /** Resolved */
+            resolved: boolean | null;
+            /** Score */
+            score: number | null;
+            /**
+             * Time
+             * Format: date-time
+             */
+            time: string;
+        };
+        /** CallbacksOut */
+        CallbacksOut: {
+            /** Items */
+            items: components["schemas"]["CallbackOut"][];
         };
         /** CaseAction */
         CaseAction: {
@@ -2763,6 +3176,47 @@ export interface components {
             text: string;
         };
         /**
+         * CaseDeadline
+         * @description How a case stands with its limit; a case that has ended has no state.
+         *
+         *     `left_s` is in the case's own clock (working or every hour) and below zero when it is overdue; `level` is
+         *     the highest rung of escalation; `risk` the forecast probability that it will be overdue in the end. While
+         *     `paused` the clock stands and `due_at` is an estimate.
+         */
+        CaseDeadline: {
+            /**
+             * Amber At
+             * Format: date-time
+             */
+            amber_at: string;
+            /**
+             * Clock
+             * @enum {string}
+             */
+            clock: "working" | "urgent";
+            /**
+             * Due At
+             * Format: date-time
+             */
+            due_at: string;
+            /** Left S */
+            left_s: number | null;
+            /** Level */
+            level: number;
+            /** Limit S */
+            limit_s: number | null;
+            /** Paused At */
+            paused_at: string | null;
+            /** Risk */
+            risk: number | null;
+            /** State */
+            state: ("green" | "amber" | "red" | "paused") | null;
+            /** Step */
+            step: ("dispatch" | "accept" | "handle" | "check") | null;
+            /** Step Due At */
+            step_due_at: string | null;
+        };
+        /**
          * CaseDetail
          * @description Everything of one case; masked as far as the reader's rights ask for.
          */
@@ -2786,6 +3240,7 @@ export interface components {
              * @description Of the automatic dispatch, 0 to 1.
              */
             confidence: number;
+            deadline?: components["schemas"]["CaseDeadline"] | null;
             department: components["schemas"]["ResponsibleDepartment"] | null;
             dispatch: components["schemas"]["DispatchExplanation"];
             /**
@@ -2893,6 +3348,7 @@ export interface components {
              * @description Of the automatic dispatch, 0 to 1.
              */
             confidence: number;
+            deadline?: components["schemas"]["CaseDeadline"] | null;
             department: components["schemas"]["ResponsibleDepartment"] | null;
             /**
              * Due At
@@ -3032,8 +3488,23 @@ export interface components {
              * @description Where it was taken, as its EXIF says.
              */
             lon: number | null;
+            /**
+             * Published
+             * @description Whether the public sees a copy, faces and number plates blurred.
+             */
+            published: boolean;
+            /**
+             * Stage
+             * @description Of work that was done on the spot.
+             */
+            stage: ("before" | "after") | null;
             /** Taken At */
             taken_at: string | null;
+            /**
+             * Text
+             * @description What is written in it, numbers of persons masked; none: not read yet.
+             */
+            text: string | null;
             /** Thumb Url */
             thumb_url: string;
             /** Url */
@@ -3045,6 +3516,7 @@ export interface components {
             category_en: string;
             /** Category Zh */
             category_zh: string;
+            deadline?: components["schemas"]["CaseDeadline"] | null;
             /**
              * Id
              * Format: uuid
@@ -3471,6 +3943,21 @@ export interface components {
             /** Comment */
             comment: string;
         };
+        /** ConformanceOut */
+        ConformanceOut: {
+            /** Cases */
+            cases: number;
+            /** Deviations */
+            deviations: components["schemas"]["DeviationOut"][];
+            /** Fitting */
+            fitting: number;
+            /** Passages */
+            passages: components["schemas"]["PassageOut"][];
+            /** Share */
+            share: number;
+            /** Stays */
+            stays: components["schemas"]["StayOut"][];
+        };
         /** Counts */
         Counts: {
             /** Alarms Open */
@@ -3625,6 +4112,20 @@ export interface components {
              * @description The version that was read; none: whichever it is.
              */
             version?: number | null;
+        };
+        /**
+         * DeviationOut
+         * @description `event` happened where the flow does not offer it at `task`.
+         */
+        DeviationOut: {
+            /** Cases */
+            cases: number;
+            /** Event */
+            event: string;
+            /** Example */
+            example: string;
+            /** Task */
+            task: string | null;
         };
         /**
          * DeviceChange
@@ -3824,6 +4325,27 @@ export interface components {
             /** Worst */
             worst: components["schemas"]["DeviceReviewOut"][];
         };
+        /** DueOut */
+        DueOut: {
+            /** Attempts */
+            attempts: number;
+            case: components["schemas"]["CaseItem"];
+            /** Last At */
+            last_at: string | null;
+            reporter: components["schemas"]["DueReporter"];
+        };
+        /** DueReporter */
+        DueReporter: {
+            /** Name */
+            name: string | null;
+            /** Phone */
+            phone: string | null;
+        };
+        /** DuesOut */
+        DuesOut: {
+            /** Items */
+            items: components["schemas"]["DueOut"][];
+        };
         /**
          * EdgeSiteOut
          * @description `newest`: it runs the program, products and rules that it should; `program`: the one it shall run.
@@ -3935,6 +4457,33 @@ export interface components {
              */
             severity?: ("minor" | "moderate" | "severe" | "extreme") | null;
         };
+        /** FigureOut */
+        FigureOut: {
+            /**
+             * Before
+             * @description The value of the period before.
+             */
+            before: number | null;
+            /** Before Denominator */
+            before_denominator: number | null;
+            /** Denominator */
+            denominator: number;
+            /** Indicator */
+            indicator: string;
+            /** Met */
+            met: boolean | null;
+            /** Numerator */
+            numerator: number;
+            /** Target */
+            target: number | null;
+            /** Value */
+            value: number | null;
+        };
+        /** FiguresOut */
+        FiguresOut: {
+            /** Items */
+            items: components["schemas"]["FigureOut"][];
+        };
         /**
          * FloodLimit
          * @description Where many alarms of a rule become one: more than `openings_max` within `window_s`.
@@ -3967,6 +4516,28 @@ export interface components {
              * @description Told this once; only its hash is kept.
              */
             tracking_code: string;
+        };
+        /**
+         * FollowsOut
+         * @description `source` directly before `target`; hours between; `share` of all time between events.
+         */
+        FollowsOut: {
+            /** Cases */
+            cases: number;
+            /** Events */
+            events: number;
+            /** Median H */
+            median_h: number;
+            /** P90 H */
+            p90_h: number;
+            /** Share */
+            share: number;
+            /** Source */
+            source: string;
+            /** Target */
+            target: string;
+            /** Total H */
+            total_h: number;
         };
         /**
          * ForecastOut
@@ -4083,6 +4654,19 @@ export interface components {
              */
             until?: string | null;
         };
+        /** GroupOut */
+        GroupOut: {
+            /**
+             * Deeper
+             * @description Of a category: there are others below it.
+             */
+            deeper: boolean;
+            /** Key */
+            key: string;
+            name: components["schemas"]["Text"];
+            /** Numbers */
+            numbers: components["schemas"]["NumberOut"][];
+        };
         /**
          * Grouping
          * @description When an alarm of the rule lies beneath another one, its probable cause.
@@ -4159,6 +4743,70 @@ export interface components {
             next: string | null;
             /** Unread */
             unread: number;
+        };
+        /**
+         * IndicatorOut
+         * @description An indicator as it is declared, with the city's own target.
+         */
+        IndicatorOut: {
+            /**
+             * Basis
+             * @enum {string}
+             */
+            basis: "opened" | "closed";
+            description: components["schemas"]["Text"];
+            /**
+             * Direction
+             * @enum {string}
+             */
+            direction: "higher" | "lower";
+            label: components["schemas"]["Text"];
+            /** Measure */
+            measure: string | null;
+            /** Name */
+            name: string;
+            /** Of */
+            of: string[];
+            /** Of None */
+            of_none: string[];
+            /**
+             * Operator
+             * @enum {string}
+             */
+            operator: "share" | "mean" | "count";
+            owner: components["schemas"]["ResponsibleDepartment"] | null;
+            /** Ranked */
+            ranked: boolean;
+            /** Target */
+            target: number | null;
+            /**
+             * Unit
+             * @enum {string}
+             */
+            unit: "percent" | "hours" | "score" | "cases";
+            /** Where */
+            where: string[];
+            /** Where None */
+            where_none: string[];
+        };
+        /**
+         * IndicatorsOut
+         * @description `kept_at`: up to when cases are counted; `due`: cases and days that still wait to be.
+         */
+        IndicatorsOut: {
+            /** Cases Due */
+            cases_due: number;
+            /** Days Due */
+            days_due: number;
+            /** Items */
+            items: components["schemas"]["IndicatorOut"][];
+            /** Kept At */
+            kept_at: string | null;
+            /**
+             * Today
+             * Format: date
+             */
+            today: string;
         };
         /**
          * IssuedOut
@@ -4689,6 +5337,25 @@ export interface components {
             /** Urgent */
             urgent: boolean;
         };
+        /**
+         * NumberOut
+         * @description `numerator` of a share: cases; of a mean: the sum of what is measured. `value`: null where nothing
+         *     is counted.
+         */
+        NumberOut: {
+            /** Denominator */
+            denominator: number;
+            /** Indicator */
+            indicator: string;
+            /** Met */
+            met: boolean | null;
+            /** Numerator */
+            numerator: number;
+            /** Target */
+            target: number | null;
+            /** Value */
+            value: number | null;
+        };
         /** OrderIn */
         OrderIn: {
             /** Command */
@@ -4722,6 +5389,16 @@ export interface components {
              * Format: date-time
              */
             time: string;
+        };
+        /** OwnFlowOut */
+        OwnFlowOut: {
+            /** Case Type */
+            case_type: string;
+            /** Cases */
+            cases: number;
+            /** Hash */
+            hash: string;
+            label: components["schemas"]["Text"];
         };
         /** OwnReports */
         OwnReports: {
@@ -4806,6 +5483,15 @@ export interface components {
             /** Silent */
             silent: number;
         };
+        /** PassageOut */
+        PassageOut: {
+            /** Events */
+            events: number;
+            /** Source */
+            source: string;
+            /** Target */
+            target: string;
+        };
         /** PasswordChange */
         PasswordChange: {
             /** New */
@@ -4845,6 +5531,42 @@ export interface components {
             /** Version */
             version: string | null;
         };
+        /**
+         * PlaceOut
+         * @description One place. `expected`: what its mix of categories would give at the city's rates; `ratio`: observed /
+         *     expected; `fair`: adjusted and drawn towards the city's value, by which is ranked; `weight`: how much of
+         *     it is its own; `low`, `high`: 95 % bounds of the observed value.
+         */
+        PlaceOut: {
+            /** Adjusted */
+            adjusted: number;
+            /** Denominator */
+            denominator: number;
+            /** Excluded */
+            excluded: "few_cases" | null;
+            /** Expected */
+            expected: number;
+            /** Fair */
+            fair: number;
+            /** High */
+            high: number;
+            /** Key */
+            key: string;
+            /** Low */
+            low: number;
+            name: components["schemas"]["Text"];
+            /** Numerator */
+            numerator: number;
+            /** Rank */
+            rank: number | null;
+            /** Ratio */
+            ratio: number | null;
+            /** Value */
+            value: number;
+            /** Weight */
+            weight: number;
+            words: components["schemas"]["Text"];
+        };
         /** PlaceView */
         PlaceView: {
             district: components["schemas"]["AreaName"] | null;
@@ -4865,6 +5587,21 @@ export interface components {
              * @constant
              */
             type: "Point";
+        };
+        /** PointOut */
+        PointOut: {
+            /** Denominator */
+            denominator: number;
+            /** Numerator */
+            numerator: number;
+            /**
+             * Period
+             * Format: date
+             * @description First day of the day, week (from Monday) or month.
+             */
+            period: string;
+            /** Value */
+            value: number | null;
         };
         /**
          * PolygonIn
@@ -4995,6 +5732,53 @@ export interface components {
             /** Type */
             type: string;
         };
+        /**
+         * ProcessOut
+         * @description `cut`: only the newest cases are in the view. `bpmn`: the flow that most cases run on, with the
+         *     names of its steps and how cases went through it.
+         */
+        ProcessOut: {
+            /** Activities */
+            activities: components["schemas"]["ActivityOut"][];
+            /** Bottlenecks */
+            bottlenecks: components["schemas"]["FollowsOut"][];
+            /** Bpmn */
+            bpmn: string | null;
+            /** Cases */
+            cases: number;
+            conformance: components["schemas"]["ConformanceOut"] | null;
+            /** Cut */
+            cut: boolean;
+            /** Events */
+            events: number;
+            /**
+             * First
+             * Format: date-time
+             */
+            first: string;
+            flow: components["schemas"]["OwnFlowOut"] | null;
+            /** Flows */
+            flows: components["schemas"]["OwnFlowOut"][];
+            /** Follows */
+            follows: components["schemas"]["FollowsOut"][];
+            /**
+             * Last
+             * Format: date-time
+             */
+            last: string;
+            /** Median H */
+            median_h: number;
+            /** P90 H */
+            p90_h: number;
+            /** Step Names */
+            step_names: {
+                [key: string]: components["schemas"]["Text"];
+            };
+            /** Variants */
+            variants: components["schemas"]["VariantOut"][];
+            /** Variants Total */
+            variants_total: number;
+        };
         /** ProductOut */
         ProductOut: {
             /** Commands */
@@ -5116,6 +5900,7 @@ export interface components {
              * @description Of the automatic dispatch, 0 to 1.
              */
             confidence: number;
+            deadline?: components["schemas"]["CaseDeadline"] | null;
             department: components["schemas"]["ResponsibleDepartment"] | null;
             /**
              * Due At
@@ -5250,6 +6035,21 @@ export interface components {
              * @enum {string}
              */
             when?: "outside" | "inside";
+        };
+        /** RankingOut */
+        RankingOut: {
+            /** By */
+            by: string;
+            /** Cases Min */
+            cases_min: number;
+            /** Denominator */
+            denominator: number;
+            /** Indicator */
+            indicator: string;
+            /** Items */
+            items: components["schemas"]["PlaceOut"][];
+            /** Value */
+            value: number | null;
         };
         /**
          * RateRule
@@ -5565,6 +6365,110 @@ export interface components {
             /** Text */
             text: string;
         };
+        /** ReportDetailOut */
+        ReportDetailOut: {
+            /**
+             * Asked At
+             * Format: date-time
+             */
+            asked_at: string;
+            asked_by: components["schemas"]["Text"];
+            /**
+             * Figures
+             * @description The numbers within, as they were when it was made.
+             */
+            figures: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Language
+             * @enum {string}
+             */
+            language: "zh" | "en";
+            /** Made At */
+            made_at: string | null;
+            /**
+             * Month
+             * Format: date
+             */
+            month: string;
+            /** Pdf Bytes */
+            pdf_bytes: number | null;
+            /** Pdf Hash */
+            pdf_hash: string | null;
+            /** Reason */
+            reason: string | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "asked" | "made" | "failed";
+            /** Xlsx Bytes */
+            xlsx_bytes: number | null;
+            /** Xlsx Hash */
+            xlsx_hash: string | null;
+        };
+        /** ReportIn */
+        ReportIn: {
+            /**
+             * Language
+             * @default zh
+             * @enum {string}
+             */
+            language?: "zh" | "en";
+            /**
+             * Month
+             * Format: date
+             * @description Any day of a month that has ended.
+             */
+            month: string;
+        };
+        /** ReportOut */
+        ReportOut: {
+            /**
+             * Asked At
+             * Format: date-time
+             */
+            asked_at: string;
+            asked_by: components["schemas"]["Text"];
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Language
+             * @enum {string}
+             */
+            language: "zh" | "en";
+            /** Made At */
+            made_at: string | null;
+            /**
+             * Month
+             * Format: date
+             */
+            month: string;
+            /** Pdf Bytes */
+            pdf_bytes: number | null;
+            /** Pdf Hash */
+            pdf_hash: string | null;
+            /** Reason */
+            reason: string | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "asked" | "made" | "failed";
+            /** Xlsx Bytes */
+            xlsx_bytes: number | null;
+            /** Xlsx Hash */
+            xlsx_hash: string | null;
+        };
         /** ReportReceipt */
         ReportReceipt: {
             /**
@@ -5608,6 +6512,13 @@ export interface components {
             name?: string | null;
             /** Phone */
             phone?: string | null;
+        };
+        /** ReportsOut */
+        ReportsOut: {
+            /** Items */
+            items: components["schemas"]["ReportOut"][];
+            /** Next */
+            next: string | null;
         };
         /** ResponsibleDepartment */
         ResponsibleDepartment: {
@@ -6092,6 +7003,26 @@ export interface components {
             reported_version: number;
         };
         /**
+         * StayOut
+         * @description A task of the flow: visits, cases, hours spent at it, cases that are there still.
+         */
+        StayOut: {
+            /** Cases */
+            cases: number;
+            /** Median H */
+            median_h: number | null;
+            /** P90 H */
+            p90_h: number | null;
+            /** Task */
+            task: string;
+            /** Total H */
+            total_h: number;
+            /** Visits */
+            visits: number;
+            /** Waiting */
+            waiting: number;
+        };
+        /**
          * StepAges
          * @description How long cases have stood in a step.
          */
@@ -6390,6 +7321,39 @@ export interface components {
             until: string;
         };
         /**
+         * SurveyOut
+         * @description `weighted_…`: each kind of case (category and door) counts by its part of the closed cases;
+         *     `weighted_part`: the share of closed cases whose kind has an answer.
+         */
+        SurveyOut: {
+            /** Called */
+            called: number;
+            /** Closed */
+            closed: number;
+            /** Rated */
+            rated: number;
+            /** Reached */
+            reached: number;
+            /** Resolved */
+            resolved: number;
+            /** Response Rate */
+            response_rate: number | null;
+            /** Sampled */
+            sampled: number;
+            /** Satisfied Share */
+            satisfied_share: number | null;
+            /** Score */
+            score: number | null;
+            /** Scored */
+            scored: number;
+            /** Weighted Part */
+            weighted_part: number | null;
+            /** Weighted Satisfied Share */
+            weighted_satisfied_share: number | null;
+            /** Weighted Score */
+            weighted_score: number | null;
+        };
+        /**
          * TakenOut
          * @description How many readings or messages are in the stream, and why others are not; of many the first.
          */
@@ -6640,6 +7604,15 @@ export interface components {
             /** Timeline */
             timeline: components["schemas"]["ReportTimelineEntry"][];
         };
+        /** TrendOut */
+        TrendOut: {
+            /** Indicator */
+            indicator: string;
+            /** Points */
+            points: components["schemas"]["PointOut"][];
+            /** Target */
+            target: number | null;
+        };
         /**
          * UndeliveredOut
          * @description A message that was given up; `account` none: somebody without an account.
@@ -6726,6 +7699,24 @@ export interface components {
             msg: string;
             /** Error Type */
             type: string;
+        };
+        /** VariantOut */
+        VariantOut: {
+            /** Activities */
+            activities: string[];
+            /** Cases */
+            cases: number;
+            /**
+             * Examples
+             * @description Numbers of cases that ran so.
+             */
+            examples: string[];
+            /** Median H */
+            median_h: number;
+            /** P90 H */
+            p90_h: number;
+            /** Share */
+            share: number;
         };
         /** WaitingLink */
         WaitingLink: {
@@ -8269,6 +9260,126 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CaseDetail"] | components["schemas"]["CaseReceipt"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    callbacks_api_v1_cases__case_id__callbacks_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                case_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallbacksOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    call_back_api_v1_cases__case_id__callbacks_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                case_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CallbackIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallbacksOut"];
                 };
             };
             /** @description Nobody is signed in */
@@ -10621,6 +11732,773 @@ export interface operations {
             };
         };
     };
+    breakdown_api_v1_evaluation_breakdown_get: {
+        parameters: {
+            query: {
+                by: "department" | "district" | "street" | "category" | "source" | "person";
+                /** @description Names; none: all. */
+                indicator?: string[];
+                /** @description First day. */
+                from: string;
+                /** @description Last day. */
+                to: string;
+                department?: string | null;
+                district?: string | null;
+                street?: string | null;
+                category?: string | null;
+                source?: string | null;
+                person?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BreakdownOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    due_api_v1_evaluation_callbacks_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DuesOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    behind_api_v1_evaluation_cases_get: {
+        parameters: {
+            query: {
+                indicator: string;
+                /** @description rest: counted and not in the numerator. */
+                part?: "denominator" | "numerator" | "rest";
+                limit?: number;
+                cursor?: string | null;
+                /** @description First day. */
+                from: string;
+                /** @description Last day. */
+                to: string;
+                department?: string | null;
+                district?: string | null;
+                street?: string | null;
+                category?: string | null;
+                source?: string | null;
+                person?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BehindOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    figures_api_v1_evaluation_figures_get: {
+        parameters: {
+            query: {
+                /** @description Names; none: all. */
+                indicator?: string[];
+                /** @description First day. */
+                from: string;
+                /** @description Last day. */
+                to: string;
+                department?: string | null;
+                district?: string | null;
+                street?: string | null;
+                category?: string | null;
+                source?: string | null;
+                person?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FiguresOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    indicators_api_v1_evaluation_indicators_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IndicatorsOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ranking_api_v1_evaluation_ranking_get: {
+        parameters: {
+            query: {
+                indicator: string;
+                by?: "department" | "district" | "street" | "person";
+                /** @description First day. */
+                from: string;
+                /** @description Last day. */
+                to: string;
+                department?: string | null;
+                district?: string | null;
+                street?: string | null;
+                category?: string | null;
+                source?: string | null;
+                person?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RankingOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    page_api_v1_evaluation_reports_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportsOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ask_api_v1_evaluation_reports_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReportIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportDetailOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_api_v1_evaluation_reports__report_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                report_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportDetailOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    file_api_v1_evaluation_reports__report_id___form__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                report_id: string;
+                form: "pdf" | "xlsx";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/pdf": string;
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    survey_api_v1_evaluation_survey_get: {
+        parameters: {
+            query: {
+                /** @description First day. */
+                from: string;
+                /** @description Last day. */
+                to: string;
+                department?: string | null;
+                district?: string | null;
+                street?: string | null;
+                category?: string | null;
+                source?: string | null;
+                person?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SurveyOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    trend_api_v1_evaluation_trend_get: {
+        parameters: {
+            query: {
+                indicator: string;
+                step?: "day" | "week" | "month";
+                /** @description First day. */
+                from: string;
+                /** @description Last day. */
+                to: string;
+                department?: string | null;
+                district?: string | null;
+                street?: string | null;
+                category?: string | null;
+                source?: string | null;
+                person?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrendOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     events_api_v1_events_get: {
         parameters: {
             query?: never;
@@ -12386,6 +14264,262 @@ export interface operations {
                     "image/png": string;
                     "image/webp": string;
                 };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    published_api_v1_photos__photo_id__published_get: {
+        parameters: {
+            query?: {
+                size?: "full" | "thumb";
+            };
+            header?: never;
+            path: {
+                photo_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": string;
+                    "image/png": string;
+                    "image/webp": string;
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    process_api_v1_process_get: {
+        parameters: {
+            query: {
+                from: string;
+                to: string;
+                case_type?: string | null;
+                department?: string | null;
+                district?: string | null;
+                category?: string | null;
+                source?: string | null;
+                flow?: string | null;
+                closed_only?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProcessOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ocel_api_v1_process_ocel_get: {
+        parameters: {
+            query: {
+                from: string;
+                to: string;
+                case_type?: string | null;
+                department?: string | null;
+                district?: string | null;
+                category?: string | null;
+                source?: string | null;
+                flow?: string | null;
+                closed_only?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    xes_api_v1_process_xes_get: {
+        parameters: {
+            query: {
+                from: string;
+                to: string;
+                case_type?: string | null;
+                department?: string | null;
+                district?: string | null;
+                category?: string | null;
+                source?: string | null;
+                flow?: string | null;
+                closed_only?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Nobody is signed in */
             401: {
