@@ -6,8 +6,8 @@ from pydantic_core import to_jsonable_python
 from tests.integration.cases_support import SOUTH, Town, alarm_event, jpeg, town
 
 from yunnao.modules.cases import http_models as models
-from yunnao.modules.cases.contracts import CaseFilter
 from yunnao.modules.cases.domain import OPEN
+from yunnao.modules.cases.search.contracts import CaseFilter
 
 __all__ = ["town"]
 
@@ -34,9 +34,9 @@ async def test_the_wire_tells_all_that_the_case_centre_tells(town: Town) -> None
     async with town.database.transaction() as tx:
         desk = await town.identity.authenticate(tx, token=town.tokens["desk"])
         wang = await town.identity.authenticate(tx, token=town.tokens["wang"])
-        page, _ = await town.cases.page(tx, CaseFilter(), desk)
+        page = (await town.cases.search.page(tx, CaseFilter(), desk)).items
         told: list[tuple[str | None, str, Any]] = [
-            ("desk", "/cases", {"items": page, "next": None}),
+            ("desk", "/cases", {"items": page, "next": None, "total": None, "total_exact": None}),
             ("desk", "/cases/map", await town.cases.map(tx, OPEN, desk)),
             ("desk", "/categories", {"items": await town.cases.categories(tx)}),
             ("wang", "/reports", {"items": await town.cases.own(tx, wang), "next": None}),

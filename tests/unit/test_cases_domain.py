@@ -10,7 +10,7 @@ from yunnao.infra.idempotency import seal, unseal
 from yunnao.modules.cases import domain
 from yunnao.modules.cases.limits import RateLimit
 from yunnao.modules.cases.masking import mask_name, mask_phone, mask_text
-from yunnao.modules.cases.store import like_pattern
+from yunnao.modules.cases.search.domain import like_pattern
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ from yunnao.kernel.errors import YunnaoError
 from yunnao.kernel.packs.scene import DemoReport
 from yunnao.kernel.principal import Principal
 from yunnao.kernel.text import catalogue
-from yunnao.modules.cases.contracts import ActionData, CaseFilter, NewCase
+from yunnao.modules.cases.contracts import ActionData, NewCase
+from yunnao.modules.cases.search.contracts import CaseFilter
 
 REPORT_EVERY_S = 15.0
 """On average; at night people write four times less."""
@@ -88,8 +89,8 @@ class Staff:
     async def _open_cases(self, citizen: Principal) -> list[dict[str, Any]]:
         wanted = CaseFilter(status=tuple(STEPS), source="alarm")
         async with self._platform.database.transaction() as tx:
-            alarms, _ = await self._platform.cases.page(tx, wanted, self._dispatcher(), ALARM_CASES_MAX)
-            return [*await self._platform.cases.own(tx, citizen), *alarms]
+            alarms = await self._platform.cases.search.page(tx, wanted, self._dispatcher(), ALARM_CASES_MAX)
+            return [*await self._platform.cases.own(tx, citizen), *alarms.items]
 
     async def _step(self, case: dict[str, Any], citizen: Principal) -> None:
         action = STEPS[case["status"]]

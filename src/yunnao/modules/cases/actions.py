@@ -13,6 +13,7 @@ from yunnao.modules.cases.deadlines import facade as deadlines
 from yunnao.modules.cases.intake import attach_photos
 from yunnao.modules.cases.parts import Parts, announce, case_resource, note
 from yunnao.modules.cases.registry import Snapshot
+from yunnao.modules.cases.search import indexing
 
 COMMENT_CHARS_MAX = 2_000
 UNREPORTED_SOURCES = frozenset({"alarm", "officer"})
@@ -66,6 +67,8 @@ async def act(
         workflow=Jsonb(step.state),
     )  # fmt: skip
     changed["workflow"] = step.state
+    if changed["category"] != row["category"]:
+        await indexing.write(tx, snapshot, changed)
     if data.photos:
         await attach_photos(tx, case_id, data.photos, principal)
     await note(

@@ -58,19 +58,6 @@ class ActionData:
 
 
 @dataclass(frozen=True)
-class CaseFilter:
-    """What a list asks for; None leaves a column open. `area` is a district's or street's code."""
-
-    status: tuple[str, ...] = ()
-    department: str | None = None
-    category: str | None = None
-    area: str | None = None
-    source: str | None = None
-    q: str | None = None
-    overdue: bool = False
-
-
-@dataclass(frozen=True)
 class StoredPhoto:
     """A photo as the store keeps it: content hashes, size in pixels, and what its EXIF told."""
 

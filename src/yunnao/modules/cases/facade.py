@@ -15,7 +15,7 @@ from yunnao.kernel.principal import Principal
 from yunnao.kernel.time import Clock
 from yunnao.modules.cases import actions, alarms, catalog, figures, intake, store, views
 from yunnao.modules.cases.board.facade import Board
-from yunnao.modules.cases.contracts import ActionData, CaseFilter, NewCase, OpenedCase
+from yunnao.modules.cases.contracts import ActionData, NewCase, OpenedCase
 from yunnao.modules.cases.deadlines import ticking
 from yunnao.modules.cases.evaluation.facade import Evaluation
 from yunnao.modules.cases.evaluation.reports import Reports
@@ -25,6 +25,7 @@ from yunnao.modules.cases.mining.facade import Mining
 from yunnao.modules.cases.open311.facade import Open311
 from yunnao.modules.cases.parts import Parts, case_resource
 from yunnao.modules.cases.photos.facade import Photos
+from yunnao.modules.cases.search.facade import Search
 from yunnao.modules.geography.facade import Geography
 from yunnao.modules.identity.facade import Identity
 from yunnao.modules.notifications.facade import Notifications
@@ -57,6 +58,7 @@ class Cases:
         self.evaluation = Evaluation(self._parts)
         self.monthly_reports = Reports(self.evaluation)
         self.mining = Mining(self._parts)
+        self.search = Search(self._parts)
 
     def now(self) -> datetime:
         return self._parts.clock.now()
@@ -107,18 +109,6 @@ class Cases:
         return await self._shown(tx, row, principal)
 
     # --- reading -------------------------------------------------------------------------------
-
-    async def page(
-        self,
-        tx: Transaction,
-        wanted: CaseFilter,
-        principal: Principal,
-        limit: int = 50,
-        before: UUID | None = None,
-    ) -> tuple[list[View], UUID | None]:
-        """Cases that the party may list, newest first, and the key of the next page."""
-        scope = self._parts.identity.scope(principal, "case:list")
-        return await views.page(tx, self._parts, wanted, scope, limit, before)
 
     async def get(self, tx: Transaction, case_id: UUID, principal: Principal) -> View:
         row = await views.require(tx, self._parts, case_id, principal)

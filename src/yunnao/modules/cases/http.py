@@ -3,22 +3,21 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Header, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from yunnao.infra.http import CurrentPrincipal, Tx
 from yunnao.infra.idempotency import Remembered
-from yunnao.infra.pages import Limit, decode_cursor, encode_cursor
-from yunnao.kernel.errors import InvalidInput
 from yunnao.kernel.principal import Principal
 from yunnao.modules.cases import domain, reports
 from yunnao.modules.cases import http_models as models
 from yunnao.modules.cases.board import http as board_http
-from yunnao.modules.cases.contracts import ActionData, CaseFilter, NewCase, Reporter
+from yunnao.modules.cases.contracts import ActionData, NewCase, Reporter
 from yunnao.modules.cases.facade import Cases
-from yunnao.modules.cases.figures import statuses
 from yunnao.modules.cases.linking import http as linking_http
 from yunnao.modules.cases.photos import http as photos_http
+from yunnao.modules.cases.search import http as search_http
+from yunnao.modules.cases.search.http import known_statuses
 from yunnao.modules.identity.facade import Identity
 
 Shown = models.CaseDetail | models.CaseReceipt
@@ -62,6 +61,7 @@ class ActionBody(BaseModel):
 
 def router(cases: Cases, identity: Identity) -> APIRouter:
     api = APIRouter(tags=["cases"])
+    api.include_router(search_http.router(cases.search))
     _add_lists(api, cases)
     api.include_router(board_http.router(cases.board))
     _add_cases(api, cases, identity)
@@ -82,30 +82,9 @@ def address_of(request: Request) -> str:
 
 
 def _add_lists(api: APIRouter, cases: Cases) -> None:
-    @api.get("/cases", response_model=models.CasePage, summary="Cases that you may see, newest first")
-    async def page(
-        tx: Tx,
-        principal: CurrentPrincipal,
-        status: Annotated[str | None, Query(description="A status, several by comma, or `open`.")] = None,
-        department: str | None = None,
-        category: str | None = None,
-        area: str | None = None,
-        source: str | None = None,
-        q: str | None = None,
-        overdue: bool = False,
-        limit: Limit = 50,
-        cursor: str | None = None,
-    ) -> dict[str, Any]:
-        for text in (department, category, area, source):
-            if text is not None and "\x00" in text:
-                raise InvalidInput("text_unreadable")
-        wanted = CaseFilter(_known(statuses(status)), department, category, area, source, q, overdue=overdue)
-        items, following = await cases.page(tx, wanted, principal, limit, _before(cursor))
-        return {"items": items, "next": encode_cursor(str(following)) if following else None}
-
     @api.get("/cases/map", response_model=models.CaseMap, summary="Cases as GeoJSON points")
     async def points(tx: Tx, principal: CurrentPrincipal, status: str = "open") -> dict[str, Any]:
-        return await cases.map(tx, _known(statuses(status)), principal)
+        return await cases.map(tx, known_statuses(status), principal)
 
     @api.get("/categories", response_model=models.CategoryList, summary="The tree of categories")
     async def categories(tx: Tx) -> dict[str, Any]:
@@ -184,18 +163,3 @@ def _new_case(body: CaseBody, source: domain.Source) -> NewCase:
         reporter=reporter,
         fields=body.fields,
     )
-
-
-def _known(wanted: tuple[str, ...]) -> tuple[str, ...]:
-    for status in wanted:
-        if status not in domain.STATUSES:
-            raise InvalidInput("status_unknown", state=status[:40], known=", ".join(domain.STATUSES))
-    return wanted
-
-
-def _before(cursor: str | None) -> UUID | None:
-    key = decode_cursor(cursor)
-    try:
-        return UUID(key) if key is not None else None
-    except (ValueError, AttributeError, TypeError) as error:
-        raise InvalidInput("cursor_invalid") from error

@@ -110,11 +110,6 @@ class CaseItem(BaseModel):
     deadline: CaseDeadline | None = None
 
 
-class CasePage(BaseModel):
-    items: list[CaseItem]
-    next: str | None = Field(description="The cursor of the next page.")
-
-
 class CaseReporter(BaseModel):
     name: str | None
     phone: str | None

@@ -25,6 +25,7 @@ from yunnao.modules.cases.dispatch.duty import Offices
 from yunnao.modules.cases.linking import facade as linking
 from yunnao.modules.cases.parts import Parts, announce, note
 from yunnao.modules.cases.registry import CaseTypeNode, Snapshot
+from yunnao.modules.cases.search import indexing
 from yunnao.modules.geography.contracts import Area
 
 TEXT_CHARS_MAX = 8_000
@@ -100,6 +101,7 @@ async def open_case(
     }
     await store.run(tx, "case_insert", **row)
     await deadlines.begin(tx, snapshot, row)
+    await indexing.write(tx, snapshot, row)
     if new.photos:
         await attach_photos(tx, row["id"], new.photos, principal)
     await note(tx, parts, row["id"], "opened", principal, photos=new.photos)

@@ -17,6 +17,7 @@ from yunnao.kernel.time import Clock
 from yunnao.modules.cases import store
 from yunnao.modules.cases.dispatch.model import Model
 from yunnao.modules.cases.registry import Registry, Snapshot
+from yunnao.modules.cases.search import indexing
 from yunnao.modules.geography.contracts import Area
 from yunnao.modules.geography.facade import Geography
 from yunnao.modules.identity.contracts import Department, Resource
@@ -115,6 +116,8 @@ async def note(
     detail: dict[str, Any] | None = None,
 ) -> None:
     """Puts one entry on the timeline; its label is the message `case_event_<event>`."""
+    if comment:
+        await indexing.note(tx, case_id, comment)
     await store.run(
         tx,
         "timeline_insert",

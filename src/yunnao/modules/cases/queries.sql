@@ -123,27 +123,6 @@ WHERE id = %(id)s;
 -- name: case_severity
 UPDATE cases."case" SET severity = %(severity)s, changed_at = %(now)s WHERE id = %(id)s;
 
--- name: cases_page
--- Every filter is a parameter that may be null: a custom plan folds those away, so an open column
--- costs nothing. Newest first by the time-ordered id.
-SELECT id, number, title, text, status, source, category, department, district, street, address, lon, lat,
-    opened_at, due_at, overdue_at, closed_at, confidence, automatic, scene, severity, score
-FROM cases."case"
-WHERE (%(everything)s::boolean OR department = %(own_department)s::text OR reporter_id = %(own_reporter)s::uuid
-       OR EXISTS (SELECT 1 FROM cases.informed i
-                  WHERE i.case_id = "case".id AND i.department = %(own_department)s::text))
-  AND (%(status)s::text[] IS NULL OR status = ANY(%(status)s::text[]))
-  AND (%(department)s::text IS NULL OR department = %(department)s::text)
-  AND (%(categories)s::text[] IS NULL OR category = ANY(%(categories)s::text[]))
-  AND (%(area)s::text IS NULL OR district = %(area)s::text OR street = %(area)s::text)
-  AND (%(source)s::text IS NULL OR source = %(source)s::text)
-  AND (NOT %(overdue)s::boolean
-       OR (due_at < %(now)s AND status IN ('desk', 'assigned', 'handling', 'checking')))
-  AND (%(pattern)s::text IS NULL OR title ILIKE %(pattern)s::text OR text ILIKE %(pattern)s::text
-       OR address ILIKE %(pattern)s::text OR number ILIKE %(pattern)s::text)
-  AND (%(before)s::uuid IS NULL OR id < %(before)s::uuid)
-ORDER BY id DESC LIMIT %(limit)s;
-
 -- name: cases_of_reporter
 SELECT * FROM cases."case" WHERE reporter_id = %(reporter)s ORDER BY id DESC LIMIT %(limit)s;
 

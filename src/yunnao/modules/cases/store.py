@@ -17,9 +17,3 @@ async def one(tx: Transaction, name: str, **params: Any) -> Row | None:
 
 async def rows(tx: Transaction, name: str, **params: Any) -> list[Row]:
     return await (await tx.execute(QUERIES[name], params)).fetchall()
-
-
-def like_pattern(text: str) -> str:
-    """A pattern for ILIKE that finds `text` as it stands: its own wildcards are escaped."""
-    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"%{escaped}%"

@@ -11,17 +11,12 @@ from yunnao.kernel.principal import Principal
 from yunnao.kernel.text import Text, catalogue
 from yunnao.modules.cases import domain, store
 from yunnao.modules.cases.actions import offered
-from yunnao.modules.cases.contracts import CaseFilter
 from yunnao.modules.cases.deadlines.facade import add_deadlines
 from yunnao.modules.cases.linking import merging
 from yunnao.modules.cases.linking.following import Tracked, reporters
 from yunnao.modules.cases.masking import mask_email, mask_name, mask_phone, mask_text
 from yunnao.modules.cases.parts import Parts, case_resource
 from yunnao.modules.cases.registry import Snapshot
-from yunnao.modules.identity.contracts import CaseScope
-
-PAGE_ROWS_MAX = 500
-QUERY_CHARS_MAX = 100
 
 View = dict[str, Any]
 
@@ -83,37 +78,6 @@ def brief(known: Names, row: Row, now: datetime) -> View:
 
 def is_overdue(row: Row, now: datetime) -> bool:
     return row["status"] in domain.OPEN and bool(row["due_at"] < now)
-
-
-async def page(
-    tx: Transaction, parts: Parts, wanted: CaseFilter, scope: CaseScope, limit: int, before: UUID | None
-) -> tuple[list[View], UUID | None]:
-    """Cases within `scope`, newest first, and the key of the next page."""
-    known = await names(tx, parts)
-    now = parts.clock.now()
-    limit = min(limit, PAGE_ROWS_MAX)
-    query = (wanted.q or "").replace("\x00", "").strip()[:QUERY_CHARS_MAX]
-    found = await store.rows(
-        tx,
-        "cases_page",
-        everything=scope.everything,
-        own_department=scope.department,
-        own_reporter=scope.reporter,
-        status=list(wanted.status) or None,
-        department=wanted.department,
-        categories=known.snapshot.below(wanted.category) if wanted.category else None,
-        area=wanted.area,
-        source=wanted.source,
-        overdue=wanted.overdue,
-        now=now,
-        pattern=store.like_pattern(query) if query else None,
-        before=before,
-        limit=limit + 1,
-    )
-    more = found[limit - 1]["id"] if len(found) > limit else None
-    items = [brief(known, row, now) for row in found[:limit]]
-    await add_deadlines(tx, parts, items)
-    return items, more
 
 
 async def require(tx: Transaction, parts: Parts, case_id: UUID, principal: Principal) -> Row:
