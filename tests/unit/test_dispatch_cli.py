@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from yunnao.entrypoints.cli.dispatch import group
+from yunnao.entrypoints.cli.dispatch import group, read_all
 
 runner = CliRunner()
 
@@ -54,3 +54,20 @@ def test_scenes_teach_without_any_file(tmp_path: Path) -> None:
     answer = runner.invoke(group, ["train", "--model", str(model), "--scene", str(scene), "--json"])
     assert answer.exit_code == 0, answer.output
     assert json.loads(answer.output)["classes"] >= 2
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
+def test_files_of_any_usual_encoding_and_with_newlines_in_cells_are_read(
+    encoding: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "texts.csv"
+    path.write_text('题目, 类别\n"路灯\r\n不亮, 请修",灯\n"",水\n水管爆裂,水\n', encoding=encoding)
+    assert read_all([f"{path}::题目::类别"]) == (["路灯\r\n不亮, 请修", "水管爆裂"], ["灯", "水"])
+
+
+def test_a_file_without_one_judged_row_is_refused(file: Path, tmp_path: Path) -> None:
+    model, empty = tmp_path / "m.npz", tmp_path / "empty.csv"
+    empty.write_text("题目,类别\n", encoding="utf-8")
+    runner.invoke(group, ["train", "--model", str(model), f"{file}::题目,正文::类别"])
+    answer = runner.invoke(group, ["evaluate", "--model", str(model), f"{empty}::题目::类别"])
+    assert answer.exit_code == 1

@@ -1,6 +1,8 @@
 """`yunnao dispatch train|evaluate`: the dispatcher standing alone, without a running platform."""
 
+import codecs
 import csv
+import io
 import json
 import os
 import sys
@@ -17,12 +19,14 @@ from yunnao.kernel.errors import InvalidInput, YunnaoError
 from yunnao.kernel.text import say
 from yunnao.modules.cases.dispatch.evaluation import evaluate as evaluate_model
 from yunnao.modules.cases.dispatch.model import Model
-from yunnao.modules.cases.dispatch.model import train as train_model
+from yunnao.modules.cases.dispatch.training import train as train_model
 from yunnao.scenes import load_scenes
 
 group = typer.Typer(help="Train and judge the dispatcher's text classifier.", no_args_is_help=True)
 
 CELL_CHARS_MAX = 10_000_000
+ENCODINGS = ("utf-8-sig", "gb18030")
+"""Tried in this order: what is valid UTF-8 is hardly ever meant as GB 18030 (which holds GBK)."""
 SOURCES = typer.Argument(..., help="FILE::TEXTCOLUMN[,TEXTCOLUMN]::LABELCOLUMN; several are one set.")
 AS_JSON = typer.Option(False, "--json", help="The JSON only.")
 
@@ -42,30 +46,42 @@ class Source:
     @classmethod
     def parse(cls, written: str) -> "Source":
         """Raises InvalidInput `dispatch_source_unreadable`."""
-        parts = written.split("::")
+        parts = written.rsplit("::", 2)
         if len(parts) != 3 or not all(parts):
             raise InvalidInput("dispatch_source_unreadable", source=written)
-        return cls(Path(parts[0]), tuple(parts[1].split(",")), parts[2])
+        return cls(Path(parts[0]), tuple(name.strip() for name in parts[1].split(",")), parts[2].strip())
 
     def read(self) -> tuple[list[str], list[str]]:
         """Texts and labels; rows without either are left out."""
         csv.field_size_limit(CELL_CHARS_MAX)
         try:
-            with self.file.open(encoding="utf-8-sig", newline="") as lines:
-                rows = csv.DictReader(lines)
-                missing = {*self.text_columns, self.label_column} - set(rows.fieldnames or ())
-                if missing:
-                    raise InvalidInput(
-                        "dispatch_column_missing", file=self.file, column=", ".join(sorted(missing))
-                    )
-                pairs = [
-                    (" ".join(row[c] or "" for c in self.text_columns).strip(), row[self.label_column] or "")
-                    for row in rows
-                ]
+            rows = csv.DictReader(io.StringIO(_decoded(self.file.read_bytes()), newline=""))
+            rows.fieldnames = [name.strip() for name in rows.fieldnames or ()]
+            missing = {*self.text_columns, self.label_column} - set(rows.fieldnames)
+            if missing:
+                raise InvalidInput(
+                    "dispatch_column_missing", file=self.file, column=", ".join(sorted(missing))
+                )
+            pairs = [
+                (" ".join(row[c] or "" for c in self.text_columns).strip(), row[self.label_column] or "")
+                for row in rows
+            ]
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise InvalidInput("dispatch_file_unreadable", file=self.file, detail=str(error)) from error
         kept = [(text, label.strip()) for text, label in pairs if text and label.strip()]
         return [text for text, _ in kept], [label for _, label in kept]
+
+
+def _decoded(content: bytes) -> str:
+    """Raises UnicodeDecodeError for what is neither UTF-8, UTF-16 with its mark, nor GB 18030."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16")
+    for encoding in ENCODINGS[:-1]:
+        try:
+            return content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return content.decode(ENCODINGS[-1])
 
 
 def read_all(sources: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -109,6 +125,8 @@ def evaluate(
 ) -> None:
     try:
         texts, labels = read_all(sources)
+        if not texts:
+            raise InvalidInput("dispatch_rows_missing")
         loaded = Model.load(model.read_bytes())
         names = json.loads(labels_file.read_text(encoding="utf-8")) if labels_file else {}
         figures = evaluate_model(loaded, texts, labels, threshold, names)

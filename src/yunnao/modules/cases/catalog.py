@@ -12,7 +12,7 @@ from yunnao.infra.postgres import Transaction
 from yunnao.kernel.errors import InvalidInput
 from yunnao.kernel.packs.city import CityPack
 from yunnao.kernel.packs.scene import ScenePack
-from yunnao.modules.cases.dispatch import model as dispatch_model
+from yunnao.modules.cases.dispatch import training
 from yunnao.modules.cases.domain import number_prefix
 from yunnao.modules.cases.flows.flow import Flow
 from yunnao.modules.cases.linking.rules import install_rules
@@ -128,11 +128,11 @@ async def ensure_trained(tx: Transaction, files: FileStore) -> None:
     texts, labels = [row["text"] for row in rows], [row["category"] for row in rows]
     hints = {row["code"]: [row["name"]["zh"], *row["keywords"]] for row in names if not row["retired"]}
     current = await (await tx.execute(QUERIES["model_current"])).fetchone()
-    wanted = dispatch_model.examples_hash(texts, labels, hints)
+    wanted = training.examples_hash(texts, labels, hints)
     if current is not None and current["examples_hash"] == wanted:
         return
     try:
-        trained = await asyncio.to_thread(dispatch_model.train, texts, labels, hints)
+        trained = await asyncio.to_thread(training.train, texts, labels, hints)
     except InvalidInput as error:
         log.warning("dispatch_untrained", reason=str(error))
         return

@@ -1,29 +1,34 @@
-"""From decision values to a probability that can be believed.
+"""From scores to a probability that can be believed, and to thresholds that keep a promise.
 
-The values of held-out texts and whether the likeliest class was right are fitted by a logistic
-curve over two features: the lead over the second class, and the best value itself.
+The scores of held-out texts and whether the likeliest class was right are fitted by a logistic curve
+over two features: the lead over the second class, and the best score itself.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 PROMISES = (0.90, 0.95, 0.97, 0.99)
-"""Precisions for which a threshold is chosen."""
+"""Precisions that a report tells the thresholds of."""
 BINS = 10
 CONFIDENCE_MAX = 0.999
 """No finite sample shows more."""
 FAMILIAR_QUANTILE = 0.05
 """Held-out texts below this quantile of familiarity count as strange."""
 FAMILIAR_FLOOR_MIN = 0.05
+CATEGORY_ROWS_MIN = 30
+"""Held-out texts of a category from which on it can have a threshold of its own."""
+SIGNIFICANT_Z = 1.645
+"""One-sided 95 %."""
+OUT_OF_REACH = 1.01
 
 Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
-class Calibration:
+class Curve:
     """Confidence = sigmoid(lead_weight × lead + best_weight × best + offset), lowered for texts that
     are less familiar than `familiar_floor`, in proportion."""
 
@@ -31,57 +36,106 @@ class Calibration:
     best_weight: float
     offset: float
     familiar_floor: float
-    thresholds: Mapping[str, float]
 
     def confidence(self, scores: Array, familiar: Array) -> Array:
         """The probability that the likeliest class of each row is right.
 
-        `scores`: texts × classes; `familiar`: for each text the share of it that the examples know.
+        `scores`: texts × classes, log-probabilities; `familiar`: for each text the share that is known.
         """
         inner = _signals(scores) @ np.array([self.lead_weight, self.best_weight]) + self.offset
-        curve = np.minimum(1.0 / (1.0 + np.exp(-np.clip(inner, -30, 30))), CONFIDENCE_MAX)
-        return np.asarray(curve * np.minimum(1.0, familiar / self.familiar_floor))
+        raised = np.minimum(1.0 / (1.0 + np.exp(-np.clip(inner, -30, 30))), CONFIDENCE_MAX)
+        return np.asarray(raised * np.minimum(1.0, familiar / self.familiar_floor))
 
-    def shares(self, scores: Array) -> Array:
-        """Softmax of the values: shares by which what is left is given to the other classes."""
-        sharp = (self.lead_weight + self.best_weight) * (scores - scores.max(axis=1, keepdims=True))
-        raised = np.exp(np.clip(sharp, -50, 0))
-        return np.asarray(raised / raised.sum(axis=1, keepdims=True))
 
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+@dataclass(frozen=True)
+class Thresholds:
+    """Dispatched automatically from here on: the city's, and higher ones of single classes."""
+
+    city: float
+    by_class: Mapping[int, float]
+
+    def of(self, classes: Array) -> Array:
+        """The threshold of each of `classes` (indices)."""
+        return np.array([max(self.city, self.by_class.get(int(c), 0.0)) for c in classes])
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The curve, and what held-out texts showed: confidence, whether right, and the class told."""
+
+    curve: Curve
+    confidence: Array = field(repr=False)
+    right: Array = field(repr=False)
+    told: Array = field(repr=False)
+
+    def thresholds(self, promise: float) -> Thresholds:
+        return choose_thresholds(self.confidence, self.right, self.told, promise)
 
 
 def fit_calibration(
-    scores: Array, familiar: Array, targets: Array, seed: int
+    scores: Array, familiar: Array, targets: Array, groups: Array, seed: int
 ) -> tuple[Calibration, dict[str, Any]]:
-    """The curve for held-out `scores` (texts × classes), and what it reaches, itself cross-validated."""
+    """The curve for held-out `scores` (texts × classes), and what it reaches, itself cross-validated.
+
+    `groups`: texts of one group (one message kept twice) are on one side of every split.
+    """
     from sklearn.metrics import f1_score
-    from sklearn.model_selection import KFold
+    from sklearn.model_selection import GroupKFold
 
     floor = max(FAMILIAR_FLOOR_MIN, float(np.quantile(familiar, FAMILIAR_QUANTILE)))
-    right = scores.argmax(axis=1) == targets
+    told = scores.argmax(axis=1)
+    right = told == targets
     confidence = np.zeros(len(targets))
-    folds = min(5, len(targets))
-    for learn, judge in KFold(folds, shuffle=True, random_state=seed).split(scores):
-        curve = _curve(scores[learn], right[learn], floor, {})
+    folds = min(5, len(np.unique(groups)))
+    split = GroupKFold(folds, shuffle=True, random_state=seed)
+    for learn, judge in split.split(scores, groups=groups):
+        curve = _curve(scores[learn], right[learn], floor)
         confidence[judge] = curve.confidence(scores[judge], familiar[judge])
-    thresholds = {f"{p:.2f}": threshold_for(confidence, right, p) for p in PROMISES}
-    curve = _curve(scores, right, floor, thresholds)
-    return curve, {
+    calibration = Calibration(_curve(scores, right, floor), confidence.astype(np.float32), right, told)
+    coverage = {}
+    for promise in PROMISES:
+        kept = calibration.confidence >= calibration.thresholds(promise).of(told)
+        coverage[f"{promise:.2f}"] = round(float(kept.mean()), 4)
+    return calibration, {
         "accuracy": round(float(right.mean()), 4),
-        "macro_f1": round(float(f1_score(targets, scores.argmax(axis=1), average="macro")), 4),
+        "macro_f1": round(float(f1_score(targets, told, average="macro")), 4),
         "calibration_error": round(expected_calibration_error(confidence, right), 4),
-        "coverage_at": {p: round(float((confidence >= t).mean()), 4) for p, t in thresholds.items()},
+        "coverage_at": coverage,
     }
 
 
-def threshold_for(confidence: Array, right: Array, promise: float) -> float:
-    """The lowest confidence from which on at least `promise` of the texts are right; above 1: none."""
-    order = np.argsort(-confidence)
-    precision = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
-    kept = np.flatnonzero(precision >= promise)
-    return float(confidence[order[kept[-1]]]) if kept.size else 1.01
+def choose_thresholds(confidence: Array, right: Array, told: Array, promise: float) -> Thresholds:
+    """The lowest thresholds by which the promised precision is kept, by held-out texts.
+
+    The city's: with n texts above it the errors e among them hold (e + 1) / (n + 1) <= 1 - promise, the
+    finite-sample bound of conformal risk control (Angelopoulos et al. 2022, eq. 4). A class whose own
+    precision would be below the promise by more than chance explains has a higher one of its own.
+    """
+    by_class: dict[int, float] = {}
+    for each in np.unique(told):
+        of_class = told == each
+        if of_class.sum() >= CATEGORY_ROWS_MIN:
+            by_class[int(each)] = _class_threshold(confidence[of_class], right[of_class], promise)
+    floors = Thresholds(0.0, by_class).of(told)
+    kept = np.flatnonzero(confidence >= floors)
+    order = kept[np.argsort(-confidence[kept], kind="stable")]
+    errors = np.cumsum(~right[order])
+    held = np.flatnonzero((errors + 1) / (np.arange(1, len(order) + 1) + 1) <= 1 - promise + 1e-12)
+    city = float(confidence[order[held[-1]]]) if held.size else OUT_OF_REACH
+    return Thresholds(city, {each: bound for each, bound in by_class.items() if bound > city})
+
+
+def _class_threshold(confidence: Array, right: Array, promise: float) -> float:
+    """The lowest confidence from which on the precision is not significantly below the promise."""
+    order = np.argsort(-confidence, kind="stable")
+    count = np.arange(1, len(order) + 1)
+    share = np.cumsum(right[order]) / count
+    z2 = SIGNIFICANT_Z**2
+    # Wilson's upper bound of the precision.
+    middle = share + z2 / (2 * count)
+    spread = SIGNIFICANT_Z * np.sqrt(share * (1 - share) / count + z2 / (4 * count**2))
+    held = np.flatnonzero((middle + spread) / (1 + z2 / count) >= promise)
+    return float(confidence[order[held[-1]]]) if held.size else OUT_OF_REACH
 
 
 def expected_calibration_error(confidence: Array, right: Array, bins: int = BINS) -> float:
@@ -99,13 +153,13 @@ def _signals(scores: Array) -> Array:
     return np.column_stack([best[:, 1] - best[:, 0], best[:, 1]])
 
 
-def _curve(scores: Array, right: Array, floor: float, thresholds: Mapping[str, float]) -> Calibration:
+def _curve(scores: Array, right: Array, floor: float) -> Curve:
     if right.all() or not right.any():
         # Nothing to tell right from wrong by: the share of right ones with one of each added.
         odds = (right.sum() + 1) / (len(right) - right.sum() + 1)
-        return Calibration(0.0, 0.0, float(np.log(odds)), floor, thresholds)
+        return Curve(0.0, 0.0, float(np.log(odds)), floor)
     from sklearn.linear_model import LogisticRegression
 
     fitted = LogisticRegression(C=100.0).fit(_signals(scores), right)
     lead, best = fitted.coef_[0]
-    return Calibration(float(lead), float(best), float(fitted.intercept_[0]), floor, thresholds)
+    return Curve(float(lead), float(best), float(fitted.intercept_[0]), floor)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from yunnao.kernel.packs.scene import ScenePack
-from yunnao.modules.cases.dispatch import model
+from yunnao.modules.cases.dispatch.training import train
 
 
 def dry_run(pack: ScenePack, texts: Sequence[str]) -> list[str]:
@@ -13,6 +13,6 @@ def dry_run(pack: ScenePack, texts: Sequence[str]) -> list[str]:
     """
     taught = [(text, code) for code, examples in pack.examples.items() for text in examples]
     hints = {code: [c.name.zh, *c.keywords] for code, c in pack.categories.items()}
-    trained = model.train([text for text, _ in taught], [code for _, code in taught], hints)
+    trained = train([text for text, _ in taught], [code for _, code in taught], hints)
     categories, _ = trained.confidences(texts)
     return categories

@@ -5,8 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from yunnao.modules.cases.dispatch.calibration import expected_calibration_error
+from yunnao.modules.cases.dispatch.calibration import PROMISES, expected_calibration_error
 from yunnao.modules.cases.dispatch.model import Model
+
+Array = np.ndarray[Any, Any]
 
 
 def evaluate(
@@ -19,7 +21,8 @@ def evaluate(
     """Accuracy, macro F1, calibration error; coverage and precision at each promise and at `threshold`.
 
     `names` says what a category of the model is called in `labels`. The thresholds of the promises
-    (0.90, 0.95, ...) were chosen on the model's own training data.
+    (0.90, 0.95, ...) were chosen on the model's own training data. Labels that the model was not
+    taught count as wrong and are told in `unseen_labels`, with their number of rows.
     """
     from sklearn.metrics import f1_score
 
@@ -30,9 +33,11 @@ def evaluate(
     known = sorted(set(labels))
     coverage: dict[str, float] = {}
     precision: dict[str, float | None] = {}
-    for promise, bound in model.calibration.thresholds.items():
-        coverage[promise], precision[promise] = _at(confidence, right, bound)
-    share, reached = _at(confidence, right, threshold)
+    for promise in PROMISES:
+        bounds = np.array([model.threshold(promise, category) for category in guessed])
+        coverage[f"{promise:.2f}"], precision[f"{promise:.2f}"] = _at(confidence, right, bounds)
+    share, reached = _at(confidence, right, np.full(len(labels), threshold))
+    taught = {(names or {}).get(category, category) for category in model.classes}
     return {
         "rows": len(labels),
         "accuracy": round(float(right.mean()), 4),
@@ -41,11 +46,10 @@ def evaluate(
         "coverage_at": coverage,
         "precision_at": precision,
         "automatic": {"threshold": threshold, "share": share, "precision": reached},
+        "unseen_labels": {label: labels.count(label) for label in known if label not in taught},
     }
 
 
-def _at(
-    confidence: "np.ndarray[Any, Any]", right: "np.ndarray[Any, Any]", bound: float
-) -> tuple[float, float | None]:
-    kept = confidence >= bound
+def _at(confidence: Array, right: Array, bounds: Array) -> tuple[float, float | None]:
+    kept = confidence >= bounds
     return round(float(kept.mean()), 4), round(float(right[kept].mean()), 4) if kept.any() else None
