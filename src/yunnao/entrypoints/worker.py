@@ -30,6 +30,7 @@ async def run(platform: Platform, stop: asyncio.Event) -> None:
         group.create_task(platform.notifications.deliverer(platform.database).run(stop))
         group.create_task(Exchange(platform.clock, platform.database, platform.nervous).run(stop))
         group.create_task(platform.cases.photos.preparer(platform.database).run(stop))
+        group.create_task(platform.cases.imports.importer(platform.database).run(stop))
         group.create_task(_run_jobs(platform, stop))
         if (answering := gate(platform)) is not None:
             group.create_task(answering.run(stop))

@@ -24,6 +24,8 @@ BATCH_BYTES_MAX = 64 * 1024 * 1024
 """Of readings in one request."""
 BODY_BYTES_MAX_BY_PREFIX = {
     "/api/v1/photos": 11 * 1024 * 1024,
+    "/api/v1/imports": 130 * 1024 * 1024,
+    "/open311/v2/requests": 34 * 1024 * 1024,
     "/api/v1/readings": BATCH_BYTES_MAX,
     "/api/v1/influx": BATCH_BYTES_MAX,
     "/api/v1/devices": 64 * 1024 * 1024,

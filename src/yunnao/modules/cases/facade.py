@@ -19,6 +19,7 @@ from yunnao.modules.cases.contracts import ActionData, NewCase, OpenedCase
 from yunnao.modules.cases.deadlines import ticking
 from yunnao.modules.cases.evaluation.facade import Evaluation
 from yunnao.modules.cases.evaluation.reports import Reports
+from yunnao.modules.cases.importing.facade import Imports
 from yunnao.modules.cases.linking import following
 from yunnao.modules.cases.linking.facade import Decided, Linking, check_comment
 from yunnao.modules.cases.mining.facade import Mining
@@ -53,6 +54,7 @@ class Cases:
         self._parts = Parts(clock, identity, geography, files, notifications)
         self.open311 = Open311(self._parts)
         self.photos = Photos(self._parts)
+        self.imports = Imports(self._parts)
         self.board = Board(self._parts)
         self.linking = Linking(self._parts)
         self.evaluation = Evaluation(self._parts)

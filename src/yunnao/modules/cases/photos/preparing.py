@@ -8,9 +8,11 @@ import structlog
 
 from yunnao.infra.files import FileStore
 from yunnao.infra.postgres import Database, load_queries
-from yunnao.kernel.errors import NotFound, YunnaoError
+from yunnao.kernel.errors import NotFound
+from yunnao.kernel.text import say
 from yunnao.kernel.time import Clock
 from yunnao.modules.cases.photos.blurring import prepare
+from yunnao.modules.cases.photos.faces import available
 
 QUERIES = load_queries("yunnao.modules.cases.photos")
 IDLE_S = 2.0
@@ -30,7 +32,10 @@ class Preparer:
         self._files = files
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Works until `stop`; an outage makes it wait."""
+        """Works until `stop`; an outage makes it wait. Without a detector nothing is taken up."""
+        if not available():
+            log.error("photos_unpublished", reason=say("face_detector_missing", "en"))
+            await stop.wait()
         while not stop.is_set():
             pause = IDLE_S
             try:
@@ -55,8 +60,6 @@ class Preparer:
         except Exception as error:
             if row["prepare_tries"] < TRIES_MAX and not isinstance(error, NotFound):
                 log.warning("photo_not_prepared", photo=str(row["id"]), reason=repr(error))
-                if isinstance(error, YunnaoError):
-                    raise
                 return True
             log.error("photo_given_up", photo=str(row["id"]), reason=repr(error))
             async with self._database.transaction() as tx:

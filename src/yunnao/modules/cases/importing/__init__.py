@@ -1,0 +1,1 @@
+"""Sheets of hotline records (CSV, XLSX) into cases: mapped, previewed, opened in the background."""
