@@ -16,6 +16,7 @@ from yunnao.kernel.text import Text, catalogue, say
 from yunnao.kernel.time import Clock
 from yunnao.modules.cases import store
 from yunnao.modules.cases.dispatch.model import Model
+from yunnao.modules.cases.noticing.telling import Entry, tell
 from yunnao.modules.cases.registry import Registry, Snapshot
 from yunnao.modules.cases.search import indexing
 from yunnao.modules.geography.contracts import Area
@@ -118,10 +119,11 @@ async def note(
     """Puts one entry on the timeline; its label is the message `case_event_<event>`."""
     if comment:
         await indexing.note(tx, case_id, comment)
+    entry = new_id()
     await store.run(
         tx,
         "timeline_insert",
-        id=new_id(),
+        id=entry,
         case_id=case_id,
         time=parts.clock.now(),
         event=event,
@@ -134,6 +136,7 @@ async def note(
         photos=list(photos),
         detail=Jsonb(detail or {}),
     )
+    await tell(tx, parts, [Entry(entry, case_id, event, department, detail or {})])
 
 
 async def announce(tx: Transaction, snapshot: Snapshot, subject: str, row: Row) -> None:

@@ -28,6 +28,7 @@ class ReportReporter(BaseModel):
 
     name: str | None = None
     phone: str | None = None
+    email: str | None = None
 
 
 class ReportBody(BaseModel):
@@ -97,7 +98,7 @@ def _add_reports(api: APIRouter, cases: Cases, identity: Identity, limits: Limit
             lat=body.lat,
             address=body.address,
             photos=tuple(dict.fromkeys(body.photos)),
-            reporter=Reporter(body.reporter.name, body.reporter.phone) if body.reporter else None,
+            reporter=Reporter(**body.reporter.model_dump()) if body.reporter else None,
         )
         opened = await cases.open_case(tx, new, principal)
         answer = {"case_id": str(opened.id), "number": opened.number}

@@ -64,11 +64,10 @@ async def address(tx: Transaction, identity: Identity, now: datetime, zone: Zone
     ]
     members = await identity.members(tx, wishes)
     known = await preferences(tx, {account for found in members for account in found})
-    messages = [
-        message
-        for notice, accounts in zip(notices, members, strict=True)
-        for message in [*_to_accounts(notice, accounts, known, now, zone), *_to_address(notice, now)]
-    ]
+    messages = []
+    for notice, accounts in zip(notices, members, strict=True):
+        messages += _to_accounts(notice, accounts, known, now, zone)
+        messages += _to_address(notice, accounts, known, now)
     made = await store.rows(
         tx,
         "messages_insert",
@@ -116,12 +115,16 @@ def _to_accounts(
     return messages
 
 
-def _to_address(notice: Row, now: datetime) -> list[dict[str, Any]]:
+def _to_address(
+    notice: Row, accounts: list[UUID], known: dict[UUID, Preferences], now: datetime
+) -> list[dict[str, Any]]:
+    """To an address that an account of the same notice is not told at anyway."""
     given = notice["recipients"].get("address") or {}
+    own = {known[account].email for account in accounts if account in known}
     return [
         _message(notice, address_key(channel, at), channel, None, at, given["language"], "waiting", now)
         for channel, at in (("email", given.get("email")), ("sms", given.get("phone")))
-        if at
+        if at and at not in own
     ]
 
 

@@ -13,6 +13,7 @@ from yunnao.kernel.principal import SYSTEM
 from yunnao.modules.cases.deadlines import reckoning
 from yunnao.modules.cases.deadlines.domain import STEPS, Event, events
 from yunnao.modules.cases.deadlines.facade import QUERIES
+from yunnao.modules.cases.noticing.telling import Entry, tell
 from yunnao.modules.cases.parts import Parts, announcement
 from yunnao.modules.cases.registry import Snapshot
 
@@ -63,7 +64,7 @@ async def reschedule(tx: Transaction, parts: Parts, snapshot: Snapshot, now: dat
         for old, new in zip(found, changed, strict=True)
         if old["due_at"] != new["due_at"] and old["calendar"]
     ]
-    await _note(tx, moved, now)
+    await _note(tx, parts, moved, now)
     log.info("deadlines_rescheduled", cases=len(found), moved=len(moved))
     return len(found)
 
@@ -94,7 +95,7 @@ async def _tell(tx: Transaction, parts: Parts, snapshot: Snapshot, found: list[R
             (row, *_entry(event, row)) for event in due if not (event.name == "amber" and "red" in names)
         ]
     await _store(tx, changed)
-    await _note(tx, entries, now)
+    await _note(tx, parts, entries, now)
     await outbox.publish_many(
         tx, [(CHANGED, {**announcement(snapshot, CHANGED, row), "overdue": True}) for row in red]
     )
@@ -122,13 +123,16 @@ def _entry(event: Event, row: Row) -> tuple[str, dict[str, Any]]:
     return "escalated", {"level": int(event.name.removeprefix("rung-")), "due_at": row["due_at"].isoformat()}
 
 
-async def _note(tx: Transaction, entries: list[tuple[Row, str, dict[str, Any]]], now: datetime) -> None:
+async def _note(
+    tx: Transaction, parts: Parts, entries: list[tuple[Row, str, dict[str, Any]]], now: datetime
+) -> None:
     if not entries:
         return
+    ids = [new_id() for _ in entries]
     await tx.execute(
         QUERIES["timeline_insert_many"],
         {
-            "ids": [new_id() for _ in entries],
+            "ids": ids,
             "case_ids": [row["case_id"] for row, _, _ in entries],
             "events": [event for _, event, _ in entries],
             "departments": [row["department"] for row, _, _ in entries],
@@ -136,6 +140,12 @@ async def _note(tx: Transaction, entries: list[tuple[Row, str, dict[str, Any]]],
             "actor_name": Jsonb(SYSTEM.name.model_dump()),
             "now": now,
         },
+    )
+    told = zip(ids, entries, strict=True)
+    await tell(
+        tx,
+        parts,
+        [Entry(id, row["case_id"], event, row["department"], detail) for id, (row, event, detail) in told],
     )
 
 
