@@ -22,6 +22,7 @@ from yunnao.entrypoints.cli import (
     run,
     scene,
     schema,
+    topics,
 )
 from yunnao.kernel.errors import YunnaoError
 from yunnao.kernel.text import DEFAULT_LANGUAGE, Language, say
@@ -43,6 +44,7 @@ for command in (
     demo,
     doctor,
     dispatch,
+    topics,
     account,
     audit,
     deadletter,
