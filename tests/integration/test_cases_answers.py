@@ -37,7 +37,7 @@ async def test_the_wire_tells_all_that_the_case_centre_tells(town: Town) -> None
         page = (await town.cases.search.page(tx, CaseFilter(), desk)).items
         told: list[tuple[str | None, str, Any]] = [
             ("desk", "/cases", {"items": page, "next": None, "total": None, "total_exact": None}),
-            ("desk", "/cases/map", await town.cases.map(tx, OPEN, desk)),
+            ("desk", "/cases/map", await town.cases.search.map(tx, CaseFilter(OPEN), desk)),
             ("desk", "/categories", {"items": await town.cases.categories(tx)}),
             ("wang", "/reports", {"items": await town.cases.own(tx, wang), "next": None}),
             (

@@ -149,6 +149,9 @@ async def test_filters_join_and_totals_are_told(town: Town) -> None:
         ({"overdue": 1}, {south}),
         ({"flags": "overdue,automatic"}, {south}),
         ({"flags": "photos"}, set()),
+        ({"flags": "paused"}, set()),
+        ({"flags": "amber"}, set()),
+        ({"flags": "merged"}, set()),
         ({"flags": "unrated,placed"}, both),
         ({"scene": "test-scene"}, both),
         ({"scene": "other"}, set()),
@@ -173,3 +176,20 @@ async def test_a_filter_that_cannot_be_meant_is_refused(town: Town) -> None:
     ):
         answer = await town.call("desk", "GET", "/api/v1/cases", params=params)
         assert (answer.status_code, answer.json()["code"]) == (422, code), params
+
+
+async def test_the_map_counts_by_cell_and_by_day(town: Town) -> None:
+    for _ in range(3):
+        await town.report("路灯不亮")
+    town.clock.forward(hours=30)
+    await town.report("路灯不亮", lon=SOUTH[0], lat=SOUTH[1] + 0.05)
+    whole = (await town.get("desk", "/cases/map/cells", params={"degrees": 0.01}))["items"]
+    assert [(cell["n"], cell["day"]) for cell in whole] == [(3, None), (1, None)]
+    assert abs(whole[0]["lon"] - SOUTH[0]) < 1e-6
+    days = (await town.get("desk", "/cases/map/cells", params={"degrees": 1, "by_day": 1}))["items"]
+    assert [(cell["n"], cell["day"], cell["overdue"]) for cell in days] == [
+        (3, "2026-11-23", 3), (1, "2026-11-24", 0)
+    ]  # fmt: skip
+    assert (await town.get("south", "/cases/map/cells"))["items"] == []
+    points = await town.get("desk", "/cases/map", params={"bbox": "120.3,36.06,120.5,36.08"})
+    assert len(points["features"]) == 3

@@ -1,6 +1,5 @@
 """Cases: whatever people must handle, from the door it came in by to its rating."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -17,6 +16,7 @@ from yunnao.modules.cases import actions, alarms, catalog, figures, intake, stor
 from yunnao.modules.cases.board.facade import Board
 from yunnao.modules.cases.contracts import ActionData, NewCase, OpenedCase
 from yunnao.modules.cases.deadlines import ticking
+from yunnao.modules.cases.deadlines.facade import add_deadlines
 from yunnao.modules.cases.evaluation.facade import Evaluation
 from yunnao.modules.cases.evaluation.reports import Reports
 from yunnao.modules.cases.importing.facade import Imports
@@ -146,10 +146,6 @@ class Cases:
         bpmn = await self._parts.registry.bpmn(tx, row["flow_hash"])
         return {"bpmn": bpmn, "current": list(step.current), "done": list(step.done)}
 
-    async def map(self, tx: Transaction, status: Sequence[str], principal: Principal) -> View:
-        scope = self._parts.identity.scope(principal, "case:list")
-        return await figures.case_map(tx, self._parts, tuple(status), scope)
-
     async def categories(self, tx: Transaction) -> list[View]:
         snapshot = await self._parts.registry.current(tx)
         return [
@@ -197,7 +193,9 @@ class Cases:
             self._parts.identity.authorize(principal, "case:list")
         known = await views.names(tx, self._parts)
         found = await store.rows(tx, "cases_of_reporter", reporter=principal.id, limit=OWN_ROWS_MAX)
-        return [views.brief(known, row, self._parts.clock.now()) for row in found]
+        items = [views.brief(known, row, self._parts.clock.now()) for row in found]
+        await add_deadlines(tx, self._parts, items)
+        return items
 
     async def near(self, tx: Transaction, lon: float, lat: float) -> list[View]:
         return await figures.near(tx, self._parts, lon, lat)

@@ -1,4 +1,4 @@
-"""Counts and points: the overview, the map, what was reported nearby."""
+"""Counts and points: the overview, what was reported nearby."""
 
 from datetime import UTC, datetime, timedelta
 from math import cos, radians
@@ -6,15 +6,11 @@ from typing import Any
 
 from yunnao.infra.postgres import Transaction
 from yunnao.kernel.geometry import valid_lonlat
-from yunnao.kernel.text import catalogue
 from yunnao.modules.cases import domain, store
-from yunnao.modules.cases.deadlines.facade import shown
 from yunnao.modules.cases.masking import mask_text
 from yunnao.modules.cases.parts import Parts
-from yunnao.modules.cases.views import is_overdue, names
-from yunnao.modules.identity.contracts import CaseScope
+from yunnao.modules.cases.views import names
 
-MAP_POINTS_MAX = 5_000
 NEAR_POINTS_MAX = 20
 NEAR_M = 1_500
 NEAR_DAYS = 30
@@ -62,47 +58,6 @@ async def overview(tx: Transaction, parts: Parts) -> dict[str, Any]:
             for row in closed
         ],
     }
-
-
-async def case_map(
-    tx: Transaction, parts: Parts, status: tuple[str, ...], scope: CaseScope
-) -> dict[str, Any]:
-    """GeoJSON (RFC 7946) of the newest cases with a place."""
-    known = await names(tx, parts)
-    now = parts.clock.now()
-    found = await store.rows(
-        tx,
-        "cases_map",
-        status=list(status),
-        everything=scope.everything,
-        own_department=scope.department,
-        own_reporter=scope.reporter,
-        limit=MAP_POINTS_MAX,
-    )
-    deadlines = await shown(tx, parts, [row["id"] for row in found])
-    nameless = catalogue()["category_none"]
-    features = []
-    for row in found:
-        node = known.snapshot.categories.get(row["category"] or "")
-        name = node.name if node else nameless
-        features.append(
-            {
-                "type": "Feature",
-                "geometry": {"type": "Point", "coordinates": [row["lon"], row["lat"]]},
-                "properties": {
-                    "id": row["id"],
-                    "number": row["number"],
-                    "title": mask_text(row["title"]),
-                    "status": row["status"],
-                    "category_zh": name.zh,
-                    "category_en": name.en,
-                    "overdue": is_overdue(row, now),
-                    "severity": row["severity"],
-                    "deadline": deadlines.get(row["id"]),
-                },
-            }
-        )
-    return {"type": "FeatureCollection", "features": features}
 
 
 async def near(tx: Transaction, parts: Parts, lon: float, lat: float) -> list[dict[str, Any]]:

@@ -18,7 +18,6 @@ from yunnao.modules.cases.importing import http as importing_http
 from yunnao.modules.cases.linking import http as linking_http
 from yunnao.modules.cases.photos import http as photos_http
 from yunnao.modules.cases.search import http as search_http
-from yunnao.modules.cases.search.http import known_statuses
 from yunnao.modules.identity.facade import Identity
 
 Shown = models.CaseDetail | models.CaseReceipt
@@ -84,10 +83,6 @@ def address_of(request: Request) -> str:
 
 
 def _add_lists(api: APIRouter, cases: Cases) -> None:
-    @api.get("/cases/map", response_model=models.CaseMap, summary="Cases as GeoJSON points")
-    async def points(tx: Tx, principal: CurrentPrincipal, status: str = "open") -> dict[str, Any]:
-        return await cases.map(tx, known_statuses(status), principal)
-
     @api.get("/categories", response_model=models.CategoryList, summary="The tree of categories")
     async def categories(tx: Tx) -> dict[str, Any]:
         return {"items": await cases.categories(tx)}

@@ -5,8 +5,11 @@ from datetime import datetime
 from typing import Any, Literal, get_args
 from uuid import UUID
 
-Sort = Literal["newest", "due"]
-Flag = Literal["overdue", "automatic", "manual", "photos", "rated", "unrated", "placed", "unplaced"]
+Sort = Literal["newest", "due", "risk"]
+Flag = Literal[
+    "overdue", "amber", "paused", "automatic", "manual", "photos", "rated", "unrated", "placed", "unplaced",
+    "merged",
+]  # fmt: skip
 FLAGS: tuple[Flag, ...] = get_args(Flag)
 
 
@@ -44,11 +47,11 @@ class CaseFilter:
 
 @dataclass(frozen=True)
 class Place:
-    """The last row of a page: the next begins after it. `time` is its opening or deadline where the order
-    goes by that."""
+    """The last row of a page: the next begins after it. `key` is its opening, deadline or risk where the
+    order goes by that."""
 
     id: UUID
-    time: datetime | None = None
+    key: datetime | float | None = None
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Finding cases: lists by any filter, full-text search, totals."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,7 +10,7 @@ from yunnao.kernel.principal import Principal
 from yunnao.modules.cases.deadlines.facade import add_deadlines
 from yunnao.modules.cases.masking import mask_text
 from yunnao.modules.cases.parts import Parts
-from yunnao.modules.cases.search import domain, store
+from yunnao.modules.cases.search import domain, maps, store
 from yunnao.modules.cases.search.contracts import CaseFilter, Page, Place, Sort, Total
 from yunnao.modules.cases.search.store import Ask
 from yunnao.modules.cases.views import Names, brief, names
@@ -82,7 +82,7 @@ class Search:
             found, end = await self._search(tx, ask, words, limit + 1)
             items = [_told(known, row, now, words) for row in found[:limit]]
         await add_deadlines(tx, self._parts, items)
-        return Page(items, _following(ask, found, limit) or end)
+        return Page(items, _following(found, limit) or end)
 
     async def total(self, tx: Transaction, wanted: CaseFilter, principal: Principal) -> Total:
         """Counted up to `COUNTED_MAX` where that is cheap, else estimated."""
@@ -95,6 +95,17 @@ class Search:
         if estimated > COUNTED_MAX or plan["Total Cost"] > COUNT_COST_MAX:
             return Total(estimated, exact=False)
         return await _counted(tx, ask, "count", COUNTED_MAX)
+
+    async def map(self, tx: Transaction, wanted: CaseFilter, principal: Principal) -> View:
+        """GeoJSON of the newest that have a place."""
+        ask = await self.ask(tx, _placed(wanted), principal)
+        return await maps.points(tx, self._parts, ask)
+
+    async def cells(
+        self, tx: Transaction, wanted: CaseFilter, principal: Principal, degrees: float, *, by_day: bool
+    ) -> list[View]:
+        ask = await self.ask(tx, _placed(wanted), principal)
+        return await maps.cells(tx, self._parts, ask, degrees, by_day=by_day)
 
     async def ask(
         self,
@@ -151,7 +162,7 @@ class Search:
     ) -> tuple[list[Row], Place | None]:
         """Rows that say the words among the next `window`, and the last looked at where there may be more."""
         found = await ask.rows(tx, "walk", limit=limit, window=window, **words.params)
-        end = Place(found[0]["last_id"], found[0]["last_time"]) if found[0]["walked"] == window else None
+        end = Place(found[0]["last_id"], found[0]["last_key"]) if found[0]["walked"] == window else None
         return [row for row in found if row["id"] is not None], end
 
     async def _total_of_words(self, tx: Transaction, ask: Ask, words: Words) -> Total:
@@ -171,13 +182,17 @@ class Search:
         return self._held.grams
 
 
+def _placed(wanted: CaseFilter) -> CaseFilter:
+    return replace(wanted, flags=wanted.flags | {"placed"}, q=None)
+
+
 async def _counted(tx: Transaction, ask: Ask, name: str, most: int, **params: Any) -> Total:
     n = (await ask.rows(tx, name, window=most + 1, **params))[0]["n"]
     return Total(min(n, most), exact=n <= most)
 
 
-def _following(ask: Ask, found: list[Row], limit: int) -> Place | None:
-    return ask.place(found[limit - 1]) if len(found) > limit else None
+def _following(found: list[Row], limit: int) -> Place | None:
+    return Place(found[limit - 1]["id"], found[limit - 1]["key"]) if len(found) > limit else None
 
 
 def _told(known: Names, row: Row, now: datetime, words: Words) -> View:

@@ -1,5 +1,6 @@
 """The doors of finding cases, under /api/v1."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -11,6 +12,7 @@ from yunnao.infra.pages import Limit, decode_cursor, encode_cursor
 from yunnao.kernel.errors import InvalidInput
 from yunnao.modules.cases import domain
 from yunnao.modules.cases.figures import statuses
+from yunnao.modules.cases.http_models import CaseMap
 from yunnao.modules.cases.search import http_models as models
 from yunnao.modules.cases.search.contracts import FLAGS, Box, CaseFilter, Place, Sort
 from yunnao.modules.cases.search.facade import Search
@@ -61,6 +63,11 @@ def case_filter(
     )
 
 
+def map_filter(wanted: Annotated[CaseFilter, Depends(case_filter)], status: str = "open") -> CaseFilter:
+    """As for lists, but of running cases unless told."""
+    return replace(wanted, status=known_statuses(status))
+
+
 Filter = Annotated[CaseFilter, Depends(case_filter)]
 
 
@@ -72,7 +79,9 @@ def router(search: Search) -> APIRouter:
         tx: Tx,
         principal: CurrentPrincipal,
         wanted: Filter,
-        sort: Annotated[Sort, Query(description="`due`: running cases, nearest deadline first.")] = "newest",
+        sort: Annotated[
+            Sort, Query(description="`due`, `risk`: running cases, the most urgent first.")
+        ] = "newest",
         total: Annotated[bool, Query(description="Also tell how many there are.")] = False,
         limit: Limit = 50,
         cursor: str | None = None,
@@ -85,6 +94,22 @@ def router(search: Search) -> APIRouter:
             "total": counted.n if counted else None,
             "total_exact": counted.exact if counted else None,
         }
+
+    @api.get("/cases/map", response_model=CaseMap, summary="The newest cases with a place, as GeoJSON")
+    async def points(
+        tx: Tx, principal: CurrentPrincipal, wanted: Annotated[CaseFilter, Depends(map_filter)]
+    ) -> dict[str, Any]:
+        return await search.map(tx, wanted, principal)
+
+    @api.get("/cases/map/cells", response_model=models.CaseCells, summary="How many cases, by place and day")
+    async def cells(
+        tx: Tx,
+        principal: CurrentPrincipal,
+        wanted: Annotated[CaseFilter, Depends(map_filter)],
+        degrees: Annotated[float, Query(description="How wide a cell is.", allow_inf_nan=False)] = 0.01,
+        by_day: Annotated[bool, Query(description="Each day of opening apart.")] = False,
+    ) -> dict[str, Any]:
+        return {"items": await search.cells(tx, wanted, principal, degrees, by_day=by_day)}
 
     return api
 
@@ -101,20 +126,22 @@ def known_statuses(status: str | None) -> tuple[str, ...]:
 def cursor_of(place: Place | None, sort: Sort) -> str | None:
     if place is None:
         return None
-    return encode_cursor([sort, str(place.id), place.time.isoformat() if place.time else None])
+    key = place.key.isoformat() if isinstance(place.key, datetime) else place.key
+    return encode_cursor([sort, str(place.id), key])
 
 
 def place_of(cursor: str | None, sort: Sort) -> Place | None:
     """Raises InvalidInput `cursor_invalid`, also where the cursor is of another order."""
-    key = decode_cursor(cursor)
-    if key is None:
+    given = decode_cursor(cursor)
+    if given is None:
         return None
     try:
-        order, case_id, time = key
-        moment = datetime.fromisoformat(time) if time is not None else None
-        if order != sort or (moment is not None and moment.tzinfo is None):
+        order, case_id, written = given
+        key = datetime.fromisoformat(written) if isinstance(written, str) else written
+        right = isinstance(key, float | int) if sort == "risk" else key is None or isinstance(key, datetime)
+        if order != sort or not right or (isinstance(key, datetime) and key.tzinfo is None):
             raise InvalidInput("cursor_invalid")
-        return Place(UUID(case_id), moment)
+        return Place(UUID(case_id), key)
     except (ValueError, AttributeError, TypeError) as error:
         raise InvalidInput("cursor_invalid") from error
 

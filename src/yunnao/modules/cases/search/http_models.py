@@ -1,5 +1,7 @@
 """What the doors of finding cases answer."""
 
+from datetime import date
+
 from pydantic import BaseModel, Field
 
 from yunnao.modules.cases.http_models import CaseItem
@@ -25,3 +27,17 @@ class CasePage(BaseModel):
     )
     total: int | None = Field(description="Where it was asked for.")
     total_exact: bool | None = Field(description="False where the total is an estimate.")
+
+
+class CaseCell(BaseModel):
+    lon: float = Field(description="The mean place of its cases, WGS 84.")
+    lat: float
+    n: int
+    overdue: int
+    day: date | None = Field(description="In the city's own time, where days were asked for.")
+
+
+class CaseCells(BaseModel):
+    """The cells with most cases first."""
+
+    items: list[CaseCell]

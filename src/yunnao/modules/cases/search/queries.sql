@@ -21,13 +21,22 @@ AND (%(due_before)s::timestamptz IS NULL OR c.due_at < %(due_before)s::timestamp
 AND (%(automatic)s::boolean IS NULL OR c.automatic = %(automatic)s::boolean)
 AND (%(placed)s::boolean IS NULL OR (c.lon IS NOT NULL) = %(placed)s::boolean)
 AND (%(rated)s::boolean IS NULL OR (c.score IS NOT NULL) = %(rated)s::boolean)
-AND /*photos*/
+AND (%(merged)s::boolean IS NULL OR (c.merged_into IS NOT NULL) = %(merged)s::boolean)
+AND /*photos*/ AND /*clock*/
 AND (%(west)s::float8 IS NULL OR (c.lon BETWEEN %(west)s::float8 AND %(east)s::float8
                                   AND c.lat BETWEEN %(south)s::float8 AND %(north)s::float8))
 
 -- name: with_photos
 -- Apart from the parameters that may be null, since the planner joins by it only where it stands alone.
 EXISTS (SELECT FROM cases.photo p WHERE p.case_id = c.id)
+
+-- name: with_amber
+-- Due soon, and not stopped.
+EXISTS (SELECT FROM cases.deadline d WHERE d.case_id = c.id AND d.running AND d.amber_at <= %(now)s
+        AND d.due_at > %(now)s AND d.paused_at IS NULL)
+
+-- name: with_paused
+EXISTS (SELECT FROM cases.deadline d WHERE d.case_id = c.id AND d.running AND d.paused_at IS NOT NULL)
 
 -- name: running
 -- In these words, so that the planner may take the indexes of running cases alone.
@@ -36,47 +45,62 @@ c.status IN ('desk', 'assigned', 'handling', 'checking')
 -- name: any
 TRUE
 
+-- name: key_newest
+NULL::float8
+
+-- name: key_opened
+c.opened_at
+
+-- name: key_due
+c.due_at
+
+-- name: key_risk
+coalesce((SELECT d.risk FROM cases.deadline d WHERE d.case_id = c.id), -1)::float8
+
 -- name: after_newest
 (%(after_id)s::uuid IS NULL OR c.id < %(after_id)s::uuid)
 
 -- name: after_opened
-(%(after_id)s::uuid IS NULL OR (c.opened_at, c.id) < (%(after_time)s::timestamptz, %(after_id)s::uuid))
+-- The key is a pair here and below, since times repeat.
+(%(after_id)s::uuid IS NULL OR (c.opened_at, c.id) < (%(after_key)s::timestamptz, %(after_id)s::uuid))
 
 -- name: after_due
--- The key is the pair, since deadlines repeat.
-(%(after_id)s::uuid IS NULL OR (c.due_at, c.id) > (%(after_time)s::timestamptz, %(after_id)s::uuid))
+(%(after_id)s::uuid IS NULL OR (c.due_at, c.id) > (%(after_key)s::timestamptz, %(after_id)s::uuid))
+
+-- name: after_risk
+(%(after_id)s::uuid IS NULL OR (/*key*/, c.id) < (%(after_key)s::float8, %(after_id)s::uuid))
 
 -- name: order_newest
-c.id DESC
+id DESC
 
 -- name: order_opened
 -- Where a span of time is given: its index then leads to the span, and in order.
-c.opened_at DESC, c.id DESC
+key DESC, id DESC
 
 -- name: order_due
-c.due_at, c.id
+key, id
 
--- name: key_newest
+-- name: order_risk
+key DESC, id DESC
+
+-- name: backwards_newest
+id
+
+-- name: backwards_opened
+key, id
+
+-- name: backwards_due
+key DESC, id DESC
+
+-- name: backwards_risk
+key, id
+
+-- name: only_id
 c.id
-
--- name: key_opened
-c.id, c.opened_at
-
--- name: key_due
-c.id, c.due_at
-
--- name: time_newest
-NULL::timestamptz
-
--- name: time_opened
-c.opened_at
-
--- name: time_due
-c.due_at
 
 -- name: visible_everything
 -- For whoever may list every case.
-SELECT /*shown*/, false AS reported FROM cases."case" c
+SELECT /*shown*/, /*key*/ AS key, false AS reported FROM cases."case" c
 WHERE /*runs*/ AND /*matching*/ AND /*after*/
 ORDER BY /*order*/ LIMIT %(window)s
 
@@ -84,16 +108,16 @@ ORDER BY /*order*/ LIMIT %(window)s
 -- A department's cases, those that it was informed of, and what the party reported itself: each by an index
 -- of its own and in order, since one condition over all three would read the whole table.
 SELECT c.* FROM (
-    (SELECT /*shown*/, false AS reported FROM cases."case" c
+    (SELECT /*shown*/, /*key*/ AS key, false AS reported FROM cases."case" c
      WHERE c.department = %(own_department)s::text AND /*runs*/ AND /*matching*/ AND /*after*/
      ORDER BY /*order*/ LIMIT %(window)s)
     UNION ALL
-    (SELECT /*shown*/, false FROM cases.informed i JOIN cases."case" c ON c.id = i.case_id
+    (SELECT /*shown*/, /*key*/ AS key, false FROM cases.informed i JOIN cases."case" c ON c.id = i.case_id
      WHERE i.department = %(own_department)s::text AND c.department IS DISTINCT FROM %(own_department)s::text
        AND /*runs*/ AND /*matching*/ AND /*after*/
      ORDER BY /*order*/ LIMIT %(window)s)
     UNION ALL
-    (SELECT /*shown*/, true FROM cases."case" c
+    (SELECT /*shown*/, /*key*/ AS key, true FROM cases."case" c
      WHERE c.reporter_id = %(own_reporter)s::uuid AND c.department IS DISTINCT FROM %(own_department)s::text
        AND NOT EXISTS (SELECT FROM cases.informed i
                        WHERE i.case_id = c.id AND i.department = %(own_department)s::text)
@@ -122,25 +146,16 @@ TRUE
 -- where too few say them it is told how far the walk went.
 WITH seen AS MATERIALIZED (/*visible*/),
 hit AS MATERIALIZED (
-    SELECT c.id FROM seen c WHERE (SELECT /*said*/ FROM cases.search s WHERE s.case_id = c.id) LIMIT %(limit)s)
-SELECT e.walked, e.last_id, CASE WHEN e.last_id IS NOT NULL THEN (
-        SELECT /*time*/ FROM seen c WHERE c.id = e.last_id LIMIT 1) END AS last_time, c.*
+    SELECT c.id, c.key FROM seen c
+    WHERE (SELECT /*said*/ FROM cases.search s WHERE s.case_id = c.id) LIMIT %(limit)s),
+last AS MATERIALIZED (SELECT id, key FROM seen ORDER BY /*backwards*/ LIMIT 1)
+SELECT e.walked, e.last_id, CASE WHEN e.last_id IS NOT NULL THEN (SELECT key FROM last) END AS last_key, c.*
 FROM (SELECT CASE WHEN (SELECT count(*) FROM hit) < %(limit)s THEN (SELECT count(*) FROM seen) END AS walked,
-          CASE WHEN (SELECT count(*) FROM hit) < %(limit)s THEN (
-              SELECT c.id FROM seen c ORDER BY /*backwards*/ LIMIT 1) END AS last_id) AS e
+          CASE WHEN (SELECT count(*) FROM hit) < %(limit)s THEN (SELECT id FROM last) END AS last_id) AS e
 LEFT JOIN LATERAL (
-    SELECT c.* FROM hit
+    SELECT c.*, hit.key FROM hit
     CROSS JOIN LATERAL (SELECT /*columns*/ FROM cases."case" c WHERE c.id = hit.id OFFSET 0) AS c
     ORDER BY /*order*/) AS c ON true
-
--- name: backwards_newest
-c.id
-
--- name: backwards_opened
-c.opened_at, c.id
-
--- name: backwards_due
-c.due_at DESC, c.id DESC
 
 -- name: candidates
 -- For words that are rare: all that have them by the index, at most so many, then the first that match. Where
@@ -156,7 +171,7 @@ FROM (SELECT count(*) AS n FROM found) AS n
 LEFT JOIN LATERAL (
     SELECT c.* FROM (SELECT * FROM found ORDER BY case_id DESC) AS s
     CROSS JOIN LATERAL (
-        SELECT c.* FROM (SELECT /*columns*/, /*reported*/ AS reported FROM cases."case" c
+        SELECT c.* FROM (SELECT /*columns*/, /*key*/ AS key, /*reported*/ AS reported FROM cases."case" c
                          WHERE c.id = s.case_id AND /*scope*/ AND /*runs*/ AND /*matching*/ AND /*after*/) AS c
         WHERE /*said*/ OFFSET 0) AS c
     /*finally*/ LIMIT %(limit)s) AS c ON n.n < %(window)s
@@ -171,10 +186,13 @@ false
 -- Already so.
 
 -- name: finally_opened
-ORDER BY c.opened_at DESC, c.id DESC
+ORDER BY key DESC, id DESC
 
 -- name: finally_due
-ORDER BY c.due_at, c.id
+ORDER BY key, id
+
+-- name: finally_risk
+ORDER BY key DESC, id DESC
 
 -- name: count
 -- No further than to the bound: nobody reads that there are 812,345.
@@ -183,6 +201,16 @@ SELECT count(*) AS n FROM (/*visible*/) AS c
 -- name: count_said
 SELECT count(*) AS n FROM (/*visible*/) AS c
 WHERE (SELECT /*said*/ FROM cases.search s WHERE s.case_id = c.id)
+
+-- name: cells
+-- Of running cases, and by the day of opening, the indexes alone have all that is needed.
+SELECT avg(c.lon) AS lon, avg(c.lat) AS lat, count(*) AS n,
+    count(*) FILTER (WHERE c.due_at < %(now)s AND c.status IN ('desk', 'assigned', 'handling', 'checking')) AS overdue,
+    CASE WHEN %(by_day)s::boolean THEN (c.opened_at AT TIME ZONE %(zone)s)::date END AS day
+FROM cases."case" c
+WHERE /*scope*/ AND /*runs*/ AND /*matching*/
+GROUP BY floor(c.lon / %(degrees)s), floor(c.lat / %(degrees)s), 5
+ORDER BY n DESC LIMIT %(limit)s
 
 -- name: estimate
 EXPLAIN (FORMAT JSON) SELECT FROM cases."case" c WHERE /*scope*/ AND /*runs*/ AND /*matching*/

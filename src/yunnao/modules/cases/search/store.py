@@ -14,8 +14,11 @@ from yunnao.modules.cases.search.contracts import CaseFilter, Place, Sort
 from yunnao.modules.geography.contracts import Area
 from yunnao.modules.identity.contracts import CaseScope
 
-Order = Literal["newest", "opened", "due"]
+Order = Literal["newest", "opened", "due", "risk"]
 """Within a span of time the newest come by their opening: its index leads to the span, and in order."""
+
+JOINED = frozenset({"photos", "amber", "paused"})
+"""Flags that are conditions of their own in a statement."""
 
 QUERIES = load_queries("yunnao.modules.cases.search")
 _PART = re.compile(r"/\*(\w+)\*/")
@@ -27,21 +30,15 @@ class Ask:
 
     scoped: bool
     runs: bool
-    photos: bool
+    flags: frozenset[str]
     order: Order
     values: Mapping[str, Any]
 
     def statement(self, name: str) -> LiteralString:
-        return _statement(name, self.scoped, self.runs, self.photos, self.order)
-
-    def place(self, row: Row) -> Place:
-        """Where the page after this row begins."""
-        times = {"newest": None, "opened": "opened_at", "due": "due_at"}
-        column = times[self.order]
-        return Place(row["id"], row[column] if column else None)
+        return _statement(name, self.scoped, self.runs, self.flags & JOINED, self.order)
 
     def after(self, place: Place) -> "Ask":
-        return replace(self, values={**self.values, "after_id": place.id, "after_time": place.time})
+        return replace(self, values={**self.values, "after_id": place.id, "after_key": place.key})
 
     async def rows(self, tx: Transaction, name: str, **params: Any) -> list[Row]:
         """Never prepared: the plan must be made for these values, not for any."""
@@ -50,16 +47,17 @@ class Ask:
 
 
 @cache
-def _statement(name: str, scoped: bool, runs: bool, photos: bool, order: Order) -> LiteralString:
+def _statement(name: str, scoped: bool, runs: bool, flags: frozenset[str], order: Order) -> LiteralString:
     own = "own" if scoped else "everything"
     parts = {
         "visible": f"visible_{own}",
         "scope": f"scope_{own}",
         "reported": f"reported_{own}",
         "runs": "running" if runs else "any",
-        "photos": "with_photos" if photos else "any",
-        "shown": "columns" if name == "page" else f"key_{order}",
-        **{part: f"{part}_{order}" for part in ("order", "backwards", "after", "time", "finally")},
+        "photos": "with_photos" if "photos" in flags else "any",
+        "clock": "with_paused" if "paused" in flags else "with_amber" if "amber" in flags else "any",
+        "shown": "columns" if name == "page" else "only_id",
+        **{part: f"{part}_{order}" for part in ("key", "order", "backwards", "after", "finally")},
     }
 
     def put(found: re.Match[str]) -> str:
@@ -89,15 +87,15 @@ def ask(
     due_before = wanted.due_before
     if wanted.overdue or "overdue" in wanted.flags:
         due_before = min(now, due_before) if due_before else now
-    runs = wanted.overdue or "overdue" in wanted.flags or sort == "due"
+    runs = wanted.overdue or sort != "newest" or bool(wanted.flags & {"overdue", "amber", "paused"})
     runs = runs or (bool(status) and status <= set(domain.OPEN))
     area = areas.get(wanted.area) if wanted.area else None
     box = wanted.box
-    order: Order = "due" if sort == "due" else "opened" if wanted.since or wanted.until else "newest"
+    order: Order = "opened" if sort == "newest" and (wanted.since or wanted.until) else sort
     return Ask(
         not scope.everything,
         runs,
-        "photos" in wanted.flags,
+        wanted.flags,
         order,
         {
             "everything": scope.everything,
@@ -115,6 +113,8 @@ def ask(
             "until": wanted.until,
             "due_before": due_before,
             "automatic": _either(wanted.flags, "automatic", "manual"),
+            "now": now,
+            "merged": True if "merged" in wanted.flags else None,
             "placed": _either(wanted.flags, "placed", "unplaced"),
             "rated": _either(wanted.flags, "rated", "unrated"),
             "west": box.west if box else None,
@@ -122,7 +122,7 @@ def ask(
             "south": box.south if box else None,
             "north": box.north if box else None,
             "after_id": after.id if after else None,
-            "after_time": after.time if after else None,
+            "after_key": after.key if after else None,
         },
     )
 
