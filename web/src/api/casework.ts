@@ -8,6 +8,8 @@ export type QueueItem = Schemas['QueueItem']
 export type DispatchOption = Schemas['DispatchOption']
 export type RunningCounts = Schemas['RunningCounts']
 export type Wall = Schemas['Wall']
+export type DepartmentLoad = Schemas['DepartmentLoad']
+export type StepAges = Schemas['StepAges']
 export type Band = Schemas['Band']
 
 export const casework = {

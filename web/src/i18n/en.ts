@@ -49,7 +49,7 @@ export const en: Messages = {
   severity: { minor: 'Minor', moderate: 'Moderate', severe: 'Severe', extreme: 'Extreme' },
   alarmState: { open: 'Open', acknowledged: 'Acknowledged', suppressed: 'Suppressed', cleared: 'Cleared' },
   deviceState: { online: 'Online', silent: 'Silent' },
-  deadline: { left: '{span} left', late: '{span} overdue', none: 'No time limit', due: 'Due' },
+  deadline: { left: '{span} left', late: '{span} overdue', none: 'No time limit', paused: 'clock stands', level: 'Escalated to level {n}', due: 'Due' },
   cases: {
     title: 'Cases', searchHint: 'Number, text, address', status: 'Status', department: 'Department', category: 'Category', area: 'Area', source: 'Source',
     overdueOnly: 'Overdue only', opened: 'Opened', pick: 'Choose a case to see its details', keys: 'J/K to move, Enter to open, / to search', empty: 'No case matches',

@@ -1,4 +1,5 @@
 import { createI18n } from 'vue-i18n'
+import { bellEn, bellZh } from './bell'
 import { caseworkEn, caseworkZh } from './casework'
 import { deskEn, deskZh } from './desk'
 import { devicesEn, devicesZh } from './devices'
@@ -6,6 +7,7 @@ import { en } from './en'
 import { fieldEn, fieldZh } from './field'
 import { netEn, netZh } from './net'
 import { rulesEn, rulesZh } from './rules'
+import { wallEn, wallZh } from './wall'
 import { zh } from './zh'
 
 export const i18n = createI18n({
@@ -13,7 +15,7 @@ export const i18n = createI18n({
   locale: 'zh',
   fallbackLocale: 'zh',
   messages: {
-    zh: { ...zh, ...caseworkZh, ...deskZh, ...devicesZh, ...fieldZh, ...netZh, ...rulesZh },
-    en: { ...en, ...caseworkEn, ...deskEn, ...devicesEn, ...fieldEn, ...netEn, ...rulesEn },
+    zh: { ...zh, ...bellZh, ...caseworkZh, ...deskZh, ...devicesZh, ...fieldZh, ...netZh, ...rulesZh, ...wallZh },
+    en: { ...en, ...bellEn, ...caseworkEn, ...deskEn, ...devicesEn, ...fieldEn, ...netEn, ...rulesEn, ...wallEn },
   },
 })

@@ -47,7 +47,7 @@ export const zh = {
   severity: { minor: '一般', moderate: '较重', severe: '严重', extreme: '特别严重' },
   alarmState: { open: '未处理', acknowledged: '已确认', suppressed: '已抑制', cleared: '已解除' },
   deviceState: { online: '在线', silent: '失联' },
-  deadline: { left: '剩 {span}', late: '超期 {span}', none: '无时限', due: '时限' },
+  deadline: { left: '剩 {span}', late: '超期 {span}', none: '无时限', due: '时限', paused: '计时已停', level: '已升级到第 {n} 级' },
   cases: {
     title: '事件', searchHint: '编号、内容、地址', status: '状态', department: '责任部门', category: '类别', area: '区域', source: '来源',
     overdueOnly: '只看超期', opened: '受理时间', pick: '选择一条事件查看详情', keys: 'J/K 上下移动，回车打开，/ 搜索', empty: '没有符合条件的事件',

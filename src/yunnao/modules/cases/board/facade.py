@@ -1,7 +1,7 @@
 """What waits, for whom and how long: the queue of the desk and of departments, and the wall's figures."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -18,8 +18,6 @@ from yunnao.modules.identity.contracts import CaseScope
 QUERIES = load_queries("yunnao.modules.cases.board")
 QUEUE_ROWS_MAX = 200
 LOADS_TOLD_MAX = 40
-SOON_H = 4
-"""A case that is due within these hours is counted as soon due."""
 AGE_BOUNDS_H = (0.0, 1.0, 4.0, 24.0, 72.0)
 OVERDUE_BOUNDS_H = (0.0, 4.0, 24.0, 72.0, 168.0)
 
@@ -69,21 +67,22 @@ class Board:
     async def counts(self, tx: Transaction, principal: Principal) -> View:
         scope = self._parts.identity.scope(principal, "case:list")
         now = self._parts.clock.now()
-        return dict((await _rows(tx, "counts", scope, now=now, soon=now + timedelta(hours=SOON_H)))[0])
+        return dict((await _rows(tx, "counts", scope, now=now))[0])
 
     async def wall(self, tx: Transaction, principal: Principal) -> View:
         """How old the queues are, how late cases are, and each department's load."""
         scope = self._parts.identity.scope(principal, "case:list")
         known, now = await names(tx, self._parts), self._parts.clock.now()
-        soon = now + timedelta(hours=SOON_H)
         ages = await _rows(tx, "ages", scope, now=now, bounds_s=_seconds(AGE_BOUNDS_H))
         late = await _rows(tx, "overdue_bands", scope, now=now, bounds_s=_seconds(OVERDUE_BOUNDS_H))
-        loads = await _rows(tx, "loads", scope, now=now, soon=soon, limit=LOADS_TOLD_MAX)
+        loads = await _rows(tx, "loads", scope, now=now, limit=LOADS_TOLD_MAX)
+        ladder = await _rows(tx, "ladder", scope)
         steps = ("desk", "assigned", "handling", "checking")
         return {
             "counts": await self.counts(tx, principal),
             "ages": [_step(step, [row for row in ages if row["status"] == step]) for step in steps],
             "overdue": _bands(OVERDUE_BOUNDS_H, {row["band"]: row["n"] for row in late}),
+            "ladder": ladder,
             "departments": [{**row, "department": known.department(row["department"])} for row in loads],
         }
 

@@ -25,7 +25,7 @@ class Queue(BaseModel):
 
 
 class RunningCounts(BaseModel):
-    """Running cases; `soon`: due within four hours."""
+    """Running cases; `amber`: little of their time is left; `paused`: their clock stands."""
 
     open: int
     desk: int
@@ -33,7 +33,8 @@ class RunningCounts(BaseModel):
     handling: int
     checking: int
     overdue: int
-    soon: int
+    amber: int
+    paused: int
 
 
 class Band(BaseModel):
@@ -54,12 +55,18 @@ class DepartmentLoad(BaseModel):
     department: ResponsibleDepartment
     open: int
     overdue: int
-    soon: int
+    amber: int
     unaccepted: int
+
+
+class Rung(BaseModel):
+    level: int = Field(description="Of the city's escalation ladder, from 1.")
+    n: int
 
 
 class Wall(BaseModel):
     counts: RunningCounts
     ages: list[StepAges]
     overdue: list[Band] = Field(description="By how long they are overdue.")
+    ladder: list[Rung] = Field(description="Running cases by the highest rung that was told.")
     departments: list[DepartmentLoad]

@@ -15,17 +15,18 @@ WHERE c.status IN ('desk', 'assigned', 'handling', 'checking')
 ORDER BY c.due_at, c.id LIMIT %(limit)s;
 
 -- name: counts
--- One pass over what runs; what is closed does not count here.
+-- One pass over what runs; what is closed does not count here. A clock that stands is neither late nor soon.
 SELECT count(*) AS open,
-    count(*) FILTER (WHERE status = 'desk') AS desk,
-    count(*) FILTER (WHERE status = 'assigned') AS assigned,
-    count(*) FILTER (WHERE status = 'handling') AS handling,
-    count(*) FILTER (WHERE status = 'checking') AS checking,
-    count(*) FILTER (WHERE due_at < %(now)s) AS overdue,
-    count(*) FILTER (WHERE due_at >= %(now)s AND due_at < %(soon)s) AS soon
-FROM cases."case"
-WHERE status IN ('desk', 'assigned', 'handling', 'checking')
-  AND (%(everything)s::boolean OR department = %(own_department)s::text OR reporter_id = %(own_reporter)s::uuid);
+    count(*) FILTER (WHERE c.status = 'desk') AS desk,
+    count(*) FILTER (WHERE c.status = 'assigned') AS assigned,
+    count(*) FILTER (WHERE c.status = 'handling') AS handling,
+    count(*) FILTER (WHERE c.status = 'checking') AS checking,
+    count(*) FILTER (WHERE c.due_at < %(now)s AND d.paused_at IS NULL) AS overdue,
+    count(*) FILTER (WHERE c.due_at >= %(now)s AND d.amber_at <= %(now)s AND d.paused_at IS NULL) AS amber,
+    count(*) FILTER (WHERE d.paused_at IS NOT NULL) AS paused
+FROM cases."case" c LEFT JOIN cases.deadline d ON d.case_id = c.id
+WHERE c.status IN ('desk', 'assigned', 'handling', 'checking')
+  AND (%(everything)s::boolean OR c.department = %(own_department)s::text OR c.reporter_id = %(own_reporter)s::uuid);
 
 -- name: ages
 -- How long cases have stood in the step that they are in: `changed_at` is when they came to it.
@@ -37,19 +38,28 @@ WHERE status IN ('desk', 'assigned', 'handling', 'checking')
 GROUP BY status, band ORDER BY status, band;
 
 -- name: overdue_bands
-SELECT width_bucket(extract(epoch FROM %(now)s::timestamptz - due_at), %(bounds_s)s::float8[]) AS band, count(*) AS n
-FROM cases."case"
-WHERE status IN ('desk', 'assigned', 'handling', 'checking') AND due_at < %(now)s
-  AND (%(everything)s::boolean OR department = %(own_department)s::text OR reporter_id = %(own_reporter)s::uuid)
+SELECT width_bucket(extract(epoch FROM %(now)s::timestamptz - c.due_at), %(bounds_s)s::float8[]) AS band, count(*) AS n
+FROM cases."case" c LEFT JOIN cases.deadline d ON d.case_id = c.id
+WHERE c.status IN ('desk', 'assigned', 'handling', 'checking') AND c.due_at < %(now)s AND d.paused_at IS NULL
+  AND (%(everything)s::boolean OR c.department = %(own_department)s::text OR c.reporter_id = %(own_reporter)s::uuid)
 GROUP BY band ORDER BY band;
 
+-- name: ladder
+-- The highest rung of the escalation ladder that each running case has come to.
+SELECT level, count(*) AS n
+FROM cases."case" c JOIN cases.deadline d ON d.case_id = c.id,
+    LATERAL (SELECT max(substr(name, 6)::int) AS level FROM unnest(d.told) AS name WHERE name LIKE 'rung-%%') AS rung
+WHERE c.status IN ('desk', 'assigned', 'handling', 'checking') AND d.running AND level IS NOT NULL
+  AND (%(everything)s::boolean OR c.department = %(own_department)s::text OR c.reporter_id = %(own_reporter)s::uuid)
+GROUP BY level ORDER BY level;
+
 -- name: loads
--- Whoever has most to do first; cases on the desk belong to nobody yet.
-SELECT department, count(*) AS open,
-    count(*) FILTER (WHERE due_at < %(now)s) AS overdue,
-    count(*) FILTER (WHERE due_at >= %(now)s AND due_at < %(soon)s) AS soon,
-    count(*) FILTER (WHERE status = 'assigned') AS unaccepted
-FROM cases."case"
-WHERE status IN ('desk', 'assigned', 'handling', 'checking') AND department IS NOT NULL AND status <> 'desk'
-  AND (%(everything)s::boolean OR department = %(own_department)s::text OR reporter_id = %(own_reporter)s::uuid)
-GROUP BY department ORDER BY overdue DESC, open DESC, department LIMIT %(limit)s;
+-- Whoever has most that is late first; cases on the desk belong to nobody yet.
+SELECT c.department, count(*) AS open,
+    count(*) FILTER (WHERE c.due_at < %(now)s AND d.paused_at IS NULL) AS overdue,
+    count(*) FILTER (WHERE c.due_at >= %(now)s AND d.amber_at <= %(now)s AND d.paused_at IS NULL) AS amber,
+    count(*) FILTER (WHERE c.status = 'assigned') AS unaccepted
+FROM cases."case" c LEFT JOIN cases.deadline d ON d.case_id = c.id
+WHERE c.status IN ('assigned', 'handling', 'checking') AND c.department IS NOT NULL
+  AND (%(everything)s::boolean OR c.department = %(own_department)s::text OR c.reporter_id = %(own_reporter)s::uuid)
+GROUP BY c.department ORDER BY overdue DESC, open DESC, c.department LIMIT %(limit)s;
