@@ -20,7 +20,9 @@ async def test_a_report_finds_its_department_and_runs_to_its_rating(town: Town) 
     assert case["dispatch"]["automatic"] is True
     assert any("路灯" in reason["zh"] for reason in case["dispatch"]["reasons"])
     assert any("市南区" in reason["zh"] for reason in case["dispatch"]["reasons"])
-    assert [action["action"] for action in case["actions"]] == ["accept", "return"]
+    assert [action["action"] for action in case["actions"]] == [
+        "accept", "return", "split", "ask_extension", "ask_suspension", "appeal",
+    ]  # fmt: skip
 
     assert (await town.done("lamps", case_id, "accept"))["status"] == "handling"
     assert (await town.done("lamps", case_id, "finish", comment="换了灯泡"))["status"] == "checking"
@@ -56,7 +58,13 @@ async def test_what_is_unclear_waits_at_the_desk_until_a_person_assigns_it(town:
     assert any("70 %" in reason["zh"] for reason in case["dispatch"]["reasons"])
 
     needs = {a["action"]: a["needs"] for a in case["actions"]}
-    assert needs == {"assign": ["department"], "reject": ["comment"]}
+    assert needs == {
+        "assign": ["department"],
+        "hand_over": ["party", "comment"],
+        "reject": ["comment"],
+        "split": ["text"],
+        "extend": ["reason", "hours"],
+    }
     case = await town.done("desk", told["case_id"], "assign", department="shinan", category="G")
     assert (case["status"], case["department"]["id"], case["category"]["code"]) == ("assigned", "shinan", "G")
 

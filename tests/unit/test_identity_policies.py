@@ -27,6 +27,11 @@ PERSON = PUBLIC | {"token:manage", "notification:own"}
 OWN_DEPARTMENT = {
     "case:list", "case:read", "case:read_reporter", "case:accept", "case:return", "case:finish", "photo:read",
     "photo:read_original", "evaluation:read",
+    "case:complete",
+}  # fmt: skip
+OFFICE = {
+    "case:confirm", "case:redo", "case:split", "case:ask_extension", "case:ask_suspension", "case:resume",
+    "case:appeal", "request:withdraw",
 }  # fmt: skip
 
 # Actions allowed on a thing of another department, reported by somebody else, in handling.
@@ -46,11 +51,14 @@ ANYWHERE = {
         "case:close", "case:merge", "photo:read", "open311:create", "edge:list", "topic:read",
         "warning:list", "warning:acknowledge",
         "photo:read_original", "import:manage",
+        "case:hand_over", "case:answered", "case:take_back", "case:involve", "case:release", "case:split",
+        "case:extend", "case:suspend", "case:resume", "case:remind", "request:list", "request:decide",
+        "flow:list",
     },
     "department_staff": PERSON
     | OPEN
     | SHARING
-    | {"alarm:comment", "events:subscribe", "case:create", "topic:read"},
+    | {"alarm:comment", "events:subscribe", "case:create", "request:list", "topic:read"},
     "field_worker": PERSON | OPEN | SHARING | {"alarm:comment", "events:subscribe", "case:create"},
     "leader": PERSON
     | OPEN
@@ -59,6 +67,7 @@ ANYWHERE = {
     | {
         "device:approve_command", "events:subscribe", "case:list", "case:read", "photo:read", "topic:read",
         "warning:list", "warning:acknowledge",
+        "case:supervise", "case:lift", "case:remind", "request:list", "request:decide", "flow:list",
     },
     "data_steward": PERSON
     | OPEN
@@ -77,6 +86,7 @@ ANYWHERE = {
         "deadletter:replay", "quarantine:read", "credential:manage", "edge:list", "edge:roll-out",
         "notification:manage",
         "personal:report",
+        "flow:list", "flow:migrate",
     },
 }  # fmt: skip
 
@@ -95,10 +105,17 @@ def who(name: str) -> Principal:
     return person(name, department="water" if name in {"department_staff", "field_worker"} else None)
 
 
+def asked(kind: str, department: object = None, *, own: bool = False, judged: bool = False) -> Resource:
+    return Resource("Request", "1", department=department, kind=kind, own=own, judged=judged)  # type: ignore[arg-type]
+
+
 def thing(action: str, **attributes: object) -> Resource | None:
     area = action.split(":", maxsplit=1)[0]
     if area in {"case", "open311", "photo", "evaluation", "survey"}:
-        return Resource("Photo" if area == "photo" else "Case", "1", **attributes)  # type: ignore[arg-type]
+        told = {k: v for k, v in attributes.items() if k != "own"}
+        return Resource("Photo" if area == "photo" else "Case", "1", **told)  # type: ignore[arg-type]
+    if area == "request":
+        return asked("extension", attributes.get("department"), own="own" in attributes)
     return None
 
 
@@ -119,7 +136,29 @@ def test_a_role_may_do_what_the_matrix_says_and_nothing_else(name: str) -> None:
 @pytest.mark.parametrize("name", ["department_staff", "field_worker"])
 def test_a_department_handles_its_own_cases(name: str) -> None:
     found = allowed(who(name), department="water", reporter=new_id(), status="handling")
-    assert found == ANYWHERE[name] | OWN_DEPARTMENT
+    assert found == ANYWHERE[name] | OWN_DEPARTMENT | (OFFICE if name == "department_staff" else set())
+
+
+def test_nobody_decides_on_the_own_request_or_against_the_own_verdict() -> None:
+    def decides(principal: Principal, **how: object) -> bool:
+        return POLICIES.decide(principal, "request:decide", asked(**how)).allowed  # type: ignore[arg-type]
+
+    desk, leader = who("dispatcher"), who("leader")
+    both = person("dispatcher", "leader", "department_staff", department="water")
+    assert decides(desk, kind="extension", department="water")
+    assert not decides(desk, kind="appeal", department="water")
+    assert decides(leader, kind="appeal", department="water")
+    assert not decides(leader, kind="appeal", department="water", judged=True)
+    assert not decides(leader, kind="appeal", own=True)
+    assert not decides(both, kind="extension", department="water")
+    assert decides(both, kind="extension", department="roads")
+
+
+def test_only_departments_that_take_part_feed_back() -> None:
+    case = Resource("Case", "1", department="roads", parties=frozenset({"water"}))
+    assert POLICIES.decide(who("field_worker"), "case:feed_back", case).allowed
+    other = Resource("Case", "1", department="water", parties=frozenset({"roads"}))
+    assert not POLICIES.decide(who("field_worker"), "case:feed_back", other).allowed
 
 
 @pytest.mark.parametrize("status", ["desk", "closed", "rated", "rejected"])
@@ -135,8 +174,8 @@ def test_staff_without_a_department_see_no_cases() -> None:
 def test_a_citizen_sees_and_rates_own_cases_only() -> None:
     citizen = person("citizen")
     own = {
-        "case:list", "case:read", "case:read_reporter", "case:rate", "photo:read", "photo:read_original",
-        "case:erase_reporter",
+        "case:list", "case:read", "case:read_reporter", "case:rate", "case:remind", "photo:read",
+        "photo:read_original", "case:erase_reporter",
     }  # fmt: skip
     assert allowed(citizen, reporter=citizen.id) == ANYWHERE["citizen"] | own
 
@@ -224,7 +263,7 @@ def right(principal: Principal, action: str) -> str:
         return "yes"
     ways = (
         ("department", {"department": principal.department, "status": "handling"}),
-        ("own", {"reporter": principal.id}),
+        ("own", {"reporter": principal.id, "own": True}),
         ("code", {"tracked": True}),
     )
     return ", ".join(

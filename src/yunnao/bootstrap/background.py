@@ -53,6 +53,12 @@ def timers(platform: Platform) -> list[Timer]:
     async def deadlines(tx: Transaction) -> None:
         await platform.cases.scan_deadlines(tx, platform.clock.now())
 
+    async def resume(tx: Transaction) -> None:
+        await platform.cases.acting.resume_due(tx, platform.clock.now())
+
+    async def archive(tx: Transaction) -> None:
+        await platform.cases.acting.archive(tx, platform.clock.now())
+
     return [
         Timer("access.expire", "* * * * * */10", platform.access.credentials.expire),
         Timer("access.prune", "* * * * * 30", Guard(platform.clock).prune),
@@ -66,6 +72,8 @@ def timers(platform: Platform) -> list[Timer]:
         Timer("evaluation.months", "*/10 * * * * 45", platform.cases.evaluation.keep_months),
         Timer("cases.deadlines", "* * * * * */15", deadlines),
         Timer("cases.adopt_deadlines", "* * * * * 40", platform.cases.adopt_deadlines),
+        Timer("cases.resume", "* * * * * */20", resume),
+        Timer("cases.archive", "*/10 * * * * 40", archive),
         Timer("identity.link_audit", "* * * * * */2", platform.identity.link_audit),
         Timer("infra.prune", "17 * * * * 0", prune),
     ]

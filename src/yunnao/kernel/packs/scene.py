@@ -179,6 +179,9 @@ class CaseType(Model):
     deadline: Deadline
     form: dict[str, Any] = Field({"type": "object"}, description="JSON Schema 2020-12 of extra fields.")
     reported_by: list[Literal["citizen", "officer", "alarm"]] = ["citizen", "officer"]
+    archive_after_days: int = Field(
+        90, ge=1, le=3650, description="Days after closing until a case is archived, and read-only."
+    )
 
 
 class CasesFile(Model):

@@ -78,8 +78,10 @@ async def install_scene(tx: Transaction, pack: ScenePack) -> None:
                 "form": Jsonb(case_type.form),
                 "reported_by": list(case_type.reported_by),
                 "position": position,
+                "archive_after_days": case_type.archive_after_days,
             },
         )
+        await tx.execute(QUERIES["flow_version_insert"], {"type": name, "hash": flow.hash})
     taught = [(code, n, text) for code, texts in pack.examples.items() for n, text in enumerate(texts)]
     await tx.execute(QUERIES["examples_delete"], {"scene": scene})
     await tx.execute(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from yunnao.modules.cases.domain import Source, Status
@@ -55,6 +55,13 @@ class ActionData:
     category: str | None = None
     photos: tuple[UUID, ...] = ()
     score: int | None = None
+    departments: tuple[str, ...] = ()
+    hours: float | None = None
+    until: datetime | None = None
+    reason: str | None = None
+    about: Literal["responsibility", "check"] | None = None
+    party: str | None = None
+    text: str | None = None
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,13 @@
-"""The rules of a case, pure: status, actions, numbers, tracking codes, deadlines."""
+"""The rules of a case, pure: status, steps, numbers, tracking codes, deadlines."""
 
 import hashlib
 import re
 import secrets
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, get_args
 
 Source = Literal["citizen", "open311", "alarm", "officer", "hotline"]
 Status = Literal["desk", "assigned", "handling", "checking", "closed", "rated", "rejected"]
-Need = Literal["comment", "department", "photos", "category", "score"]
 
 STATUSES: tuple[Status, ...] = get_args(Status)
 OPEN: tuple[Status, ...] = ("desk", "assigned", "handling", "checking")
@@ -39,32 +37,6 @@ STEP_BY_ELEMENT: dict[str, str] = {
 核查, 结案) by the elements of flows."""
 STEPS = tuple(dict.fromkeys(STEP_BY_ELEMENT.values()))
 STATUS_BY_END: dict[str, Status] = {"closed": "rated", "rejected": "rejected"}
-
-
-@dataclass(frozen=True)
-class Action:
-    """What a party may do: `decision` for the flow, what must and what may come with it."""
-
-    name: str
-    decision: str
-    needs: tuple[Need, ...] = ()
-    offers: tuple[Need, ...] = ()
-
-
-ACTIONS: dict[str, Action] = {
-    action.name: action
-    for action in (
-        Action("assign", "assign", ("department",), ("category", "comment")),
-        Action("reject", "reject", ("comment",)),
-        Action("accept", "accept", (), ("comment",)),
-        Action("return", "return", ("comment",)),
-        Action("reassign", "reassign", ("department",), ("comment",)),
-        Action("finish", "finish", ("comment",), ("photos",)),
-        Action("pass", "pass", (), ("comment",)),
-        Action("rework", "rework", ("comment",), ("photos",)),
-        Action("rate", "rate", ("score",), ("comment",)),
-    )
-}
 
 Alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32: no letter that is taken for a digit."""

@@ -12,7 +12,8 @@ from yunnao.kernel.packs.city import CityPack
 from yunnao.kernel.packs.scene import ScenePack
 from yunnao.kernel.principal import Principal
 from yunnao.kernel.time import Clock
-from yunnao.modules.cases import actions, alarms, catalog, figures, intake, store, views
+from yunnao.modules.cases import alarms, catalog, figures, intake, store, views
+from yunnao.modules.cases.acting.facade import Acting
 from yunnao.modules.cases.board.facade import Board
 from yunnao.modules.cases.contracts import ActionData, NewCase, OpenedCase
 from yunnao.modules.cases.deadlines import ticking
@@ -24,7 +25,7 @@ from yunnao.modules.cases.linking import following
 from yunnao.modules.cases.linking.facade import Decided, Linking, check_comment
 from yunnao.modules.cases.mining.facade import Mining
 from yunnao.modules.cases.open311.facade import Open311
-from yunnao.modules.cases.parts import Parts, case_resource
+from yunnao.modules.cases.parts import Parts
 from yunnao.modules.cases.photos.facade import Photos
 from yunnao.modules.cases.search.facade import Search
 from yunnao.modules.geography.facade import Geography
@@ -52,6 +53,7 @@ class Cases:
         notifications: Notifications,
     ) -> None:
         self._parts = Parts(clock, identity, geography, files, notifications)
+        self.acting = Acting(self._parts)
         self.open311 = Open311(self._parts)
         self.photos = Photos(self._parts)
         self.imports = Imports(self._parts)
@@ -101,13 +103,30 @@ class Cases:
     # --- handling ------------------------------------------------------------------------------
 
     async def act(
-        self, tx: Transaction, case_id: UUID, action: str, data: ActionData, principal: Principal
+        self,
+        tx: Transaction,
+        case_id: UUID,
+        action: str,
+        data: ActionData,
+        principal: Principal,
+        version: int | None = None,
     ) -> View:
         """Does `action`; the case's detail afterwards.
 
-        Raises NotFound, Forbidden, Conflict `case_action_not_now`, InvalidInput.
+        Raises NotFound, Forbidden, Conflict `case_action_not_now`, `case_changed`, InvalidInput.
         """
-        row = await actions.act(tx, self._parts, case_id, action, data, principal)
+        row = await self.acting.act(tx, case_id, action, data, principal, version=version)
+        return await self._shown(tx, row, principal)
+
+    async def decide(
+        self, tx: Transaction, request_id: UUID, granted: bool, comment: str, principal: Principal
+    ) -> View:
+        """Grants or refuses a request; its case afterwards. Raises NotFound, Forbidden, Conflict."""
+        row = await self.acting.decide(tx, request_id, granted, comment, principal)
+        return await self._shown(tx, row, principal)
+
+    async def withdraw(self, tx: Transaction, request_id: UUID, principal: Principal) -> View:
+        row = await self.acting.withdraw(tx, request_id, principal)
         return await self._shown(tx, row, principal)
 
     # --- reading -------------------------------------------------------------------------------
@@ -181,7 +200,7 @@ class Cases:
         found = await following.tracked(tx, code)
         if found.is_main:
             data = ActionData(comment=comment, score=score)
-            await actions.act(tx, self._parts, found.main["id"], "rate", data, principal, tracked=True)
+            await self.acting.act(tx, found.main["id"], "rate", data, principal, tracked=True)
         else:
             check_comment(comment)
             await following.rate(tx, self._parts, found, score, comment, principal)
@@ -211,7 +230,7 @@ class Cases:
         await ticking.adopt(tx, self._parts)
 
     async def _shown(self, tx: Transaction, row: Row, principal: Principal) -> View:
-        if not self._parts.identity.allowed(principal, "case:read", case_resource(row)):
+        if not await views.may_read(tx, self._parts, row, principal):
             # Whoever returned a case to the desk has no more right to it than anybody else.
             return {"id": row["id"], "number": row["number"], "status": row["status"], "actions": []}
         return await views.detail(tx, self._parts, row, principal)

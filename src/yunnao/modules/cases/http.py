@@ -1,18 +1,20 @@
 """The case centre's door for officers, under /api/v1."""
 
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Request
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, ConfigDict
 
 from yunnao.infra.http import CurrentPrincipal, Tx
 from yunnao.infra.idempotency import Remembered
-from yunnao.kernel.principal import Principal
 from yunnao.modules.cases import domain, reports
 from yunnao.modules.cases import http_models as models
+from yunnao.modules.cases.acting import http as acting_http
+from yunnao.modules.cases.acting.http import IdempotencyKey, IfMatch, sender, tag, version_of
+from yunnao.modules.cases.acting.http_models import ActionBody, DecisionBody
 from yunnao.modules.cases.board import http as board_http
-from yunnao.modules.cases.contracts import ActionData, NewCase, Reporter
+from yunnao.modules.cases.contracts import NewCase, Reporter
 from yunnao.modules.cases.facade import Cases
 from yunnao.modules.cases.importing import http as importing_http
 from yunnao.modules.cases.linking import http as linking_http
@@ -21,8 +23,6 @@ from yunnao.modules.cases.search import http as search_http
 from yunnao.modules.identity.facade import Identity
 
 Shown = models.CaseDetail | models.CaseReceipt
-
-IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key")]
 
 
 class ReporterBody(BaseModel):
@@ -49,33 +49,20 @@ class CaseBody(BaseModel):
     fields: dict[str, Any] = {}
 
 
-class ActionBody(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    comment: str | None = None
-    department: str | None = None
-    category: str | None = None
-    photos: list[UUID] = []
-    score: int | None = Field(None, ge=1, le=5)
-
-
 def router(cases: Cases, identity: Identity) -> APIRouter:
     api = APIRouter(tags=["cases"])
     api.include_router(search_http.router(cases.search))
     _add_lists(api, cases)
     api.include_router(board_http.router(cases.board))
+    api.include_router(acting_http.router(cases.acting))
     _add_cases(api, cases, identity)
+    _add_acting(api, cases)
     # Before the reports' own: `/reports/similar` is no tracking code.
     api.include_router(linking_http.router(cases, identity))
     api.include_router(reports.router(cases, identity))
     api.include_router(photos_http.router(cases.photos))
     api.include_router(importing_http.router(cases.imports))
     return api
-
-
-def sender(request: Request, principal: Principal) -> str:
-    """Whose idempotency keys these are: the account's, or the address's of an anonymous sender."""
-    return str(principal.id) if principal.id else f"{principal.kind}:{address_of(request)}"
 
 
 def address_of(request: Request) -> str:
@@ -105,8 +92,10 @@ def _add_cases(api: APIRouter, cases: Cases, identity: Identity) -> None:
         return await cases.opened(tx, UUID(case_id), principal)
 
     @api.get("/cases/{case_id}", response_model=models.CaseDetail, summary="One case")
-    async def get(tx: Tx, principal: CurrentPrincipal, case_id: UUID) -> dict[str, Any]:
-        return await cases.get(tx, case_id, principal)
+    async def get(response: Response, tx: Tx, principal: CurrentPrincipal, case_id: UUID) -> dict[str, Any]:
+        shown = await cases.get(tx, case_id, principal)
+        tag(response, shown)
+        return shown
 
     @api.get(
         "/cases/{case_id}/timeline",
@@ -122,28 +111,44 @@ def _add_cases(api: APIRouter, cases: Cases, identity: Identity) -> None:
     async def flow(tx: Tx, principal: CurrentPrincipal, case_id: UUID) -> dict[str, Any]:
         return await cases.flow(tx, case_id, principal)
 
+
+def _add_acting(api: APIRouter, cases: Cases) -> None:
     @api.post("/cases/{case_id}/actions/{action}", response_model=Shown, summary="Act on a case")
     async def act(
         request: Request,
+        response: Response,
         tx: Tx,
         principal: CurrentPrincipal,
         case_id: UUID,
         action: str,
         body: ActionBody,
+        if_match: IfMatch = None,
         key: IdempotencyKey = None,
     ) -> dict[str, Any]:
-        """With an `Idempotency-Key` a repeated request acts once: phones send again what they cannot
-        know to have arrived."""
-        content = ["act", str(case_id), action, body.model_dump(mode="json")]
-        remembered = Remembered(tx, sender(request, principal), key, content)
-        if await remembered.answer() is not None:
-            return await cases.opened(tx, case_id, principal)
-        data = ActionData(
-            body.comment, body.department, body.category, tuple(dict.fromkeys(body.photos)), body.score
-        )
-        shown = await cases.act(tx, case_id, action, data, principal)
-        await remembered.keep(str(case_id))
+        """With the version that was seen (`If-Match` or `version`) it is refused if the case has changed
+        since: 409 `case_changed` tells what changed. With an `Idempotency-Key` a repeated request acts
+        once: phones send again what they cannot know to have arrived."""
+        version = version_of(if_match, body.version)
+        asked = ["act", str(case_id), action, version, body.model_dump(mode="json")]
+        remembered = Remembered(tx, sender(request, principal), key, asked)
+        if await remembered.answer() is None:
+            shown = await cases.act(tx, case_id, action, body.data(), principal, version)
+            await remembered.keep(True)
+        else:
+            shown = await cases.opened(tx, case_id, principal)
+        tag(response, shown)
         return shown
+
+    @api.post("/requests/{request_id}/decision", response_model=Shown, summary="Grant or refuse a request")
+    async def decide(
+        tx: Tx, principal: CurrentPrincipal, request_id: UUID, body: DecisionBody
+    ) -> dict[str, Any]:
+        """Never your own, nor your department's, nor an appeal against your own verdict."""
+        return await cases.decide(tx, request_id, body.granted, body.comment, principal)
+
+    @api.post("/requests/{request_id}/withdrawal", response_model=Shown, summary="Withdraw a request")
+    async def withdraw(tx: Tx, principal: CurrentPrincipal, request_id: UUID) -> dict[str, Any]:
+        return await cases.withdraw(tx, request_id, principal)
 
 
 def _new_case(body: CaseBody, source: domain.Source) -> NewCase:

@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from yunnao.kernel.packs.common import Severity
 from yunnao.kernel.text import Text
-from yunnao.modules.cases.domain import Need, Source, Status
+from yunnao.modules.cases.acting.http_models import CaseAction, CaseWork
+from yunnao.modules.cases.domain import Source, Status
 
 PICTURE: dict[int | str, dict[str, Any]] = {
     200: {
@@ -135,14 +136,7 @@ class DispatchExplanation(BaseModel):
     alternatives: list[DispatchAlternative]
 
 
-class CaseAction(BaseModel):
-    action: str
-    label: Text
-    needs: list[Need] = Field(description="What must come with the action.")
-    offers: list[Need] = Field(description="What may come with it.")
-
-
-class CaseDetail(CaseItem):
+class CaseDetail(CaseItem, CaseWork):
     """Everything of one case; masked as far as the reader's rights ask for."""
 
     case_type: str
@@ -154,7 +148,6 @@ class CaseDetail(CaseItem):
     trace_id: str | None
     dispatch: DispatchExplanation
     informed: list[ResponsibleDepartment]
-    actions: list[CaseAction]
     rating: Rating | None
 
 

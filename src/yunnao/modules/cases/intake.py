@@ -18,6 +18,7 @@ from yunnao.kernel.ids import new_id
 from yunnao.kernel.principal import SYSTEM, Principal
 from yunnao.kernel.text import Text
 from yunnao.modules.cases import domain, store
+from yunnao.modules.cases.acting import telling
 from yunnao.modules.cases.contracts import NewCase, OpenedCase, Reporter
 from yunnao.modules.cases.deadlines import facade as deadlines
 from yunnao.modules.cases.dispatch.decision import Dispatch, Matrix, Place, decide
@@ -105,7 +106,7 @@ async def open_case(
     if new.photos:
         await attach_photos(tx, row["id"], new.photos, principal)
     await note(tx, parts, row["id"], "opened", principal, photos=new.photos)
-    await _note_dispatch(tx, parts, row, found)
+    await _note_dispatch(tx, parts, snapshot, row, found)
     await linking.on_opened(tx, parts, snapshot, row)
     await announce(tx, snapshot, "cases.case.opened", row)
     CASES_OPENED.labels(new.source, "automatic" if found.automatic else "desk").inc()
@@ -192,8 +193,10 @@ async def _number(tx: Transaction, parts: Parts, snapshot: Snapshot) -> str:
     return domain.case_number(snapshot.city.number_prefix, local, row["number"])
 
 
-async def _note_dispatch(tx: Transaction, parts: Parts, row: Row, found: Dispatch) -> None:
-    await note(
+async def _note_dispatch(
+    tx: Transaction, parts: Parts, snapshot: Snapshot, row: Row, found: Dispatch
+) -> None:
+    entry = await note(
         tx,
         parts,
         row["id"],
@@ -203,6 +206,8 @@ async def _note_dispatch(tx: Transaction, parts: Parts, row: Row, found: Dispatc
         category=found.category,
         detail={"confidence": round(found.confidence, 4), "threshold": found.threshold},
     )
+    if found.automatic:
+        await telling.assigned(tx, parts, snapshot, row, entry)
 
 
 def _told(found: Dispatch) -> dict[str, Any]:

@@ -100,6 +100,7 @@ def case_resource(row: Row, *, tracked: bool = False) -> Resource:
         reporter=row["reporter_id"],
         status=row["status"],
         tracked=tracked,
+        parties=row.get("parties") or frozenset(),
     )
 
 
@@ -115,8 +116,8 @@ async def note(
     category: str | None = None,
     photos: tuple[UUID, ...] = (),
     detail: dict[str, Any] | None = None,
-) -> None:
-    """Puts one entry on the timeline; its label is the message `case_event_<event>`."""
+) -> UUID:
+    """Puts one entry on the timeline; its label is the message `case_event_<event>`. Returns its id."""
     if comment:
         await indexing.note(tx, case_id, comment)
     entry = new_id()
@@ -137,6 +138,7 @@ async def note(
         detail=Jsonb(detail or {}),
     )
     await tell(tx, parts, [Entry(entry, case_id, event, department, detail or {})])
+    return entry
 
 
 async def announce(tx: Transaction, snapshot: Snapshot, subject: str, row: Row) -> None:

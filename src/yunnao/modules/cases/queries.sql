@@ -54,11 +54,20 @@ SELECT bpmn FROM cases.flow WHERE hash = %(hash)s;
 UPDATE cases.case_type SET retired = true WHERE scene = %(scene)s AND NOT type = ANY(%(types)s::text[]);
 
 -- name: case_type_upsert
-INSERT INTO cases.case_type (type, scene, label, flow_hash, deadline, form, reported_by, position)
-VALUES (%(type)s, %(scene)s, %(label)s, %(flow_hash)s, %(deadline)s, %(form)s, %(reported_by)s, %(position)s)
+INSERT INTO cases.case_type (type, scene, label, flow_hash, deadline, form, reported_by, position,
+    archive_after_days)
+VALUES (%(type)s, %(scene)s, %(label)s, %(flow_hash)s, %(deadline)s, %(form)s, %(reported_by)s, %(position)s,
+    %(archive_after_days)s)
 ON CONFLICT (type) DO UPDATE SET scene = excluded.scene, label = excluded.label,
     flow_hash = excluded.flow_hash, deadline = excluded.deadline, form = excluded.form,
-    reported_by = excluded.reported_by, position = excluded.position, retired = false;
+    reported_by = excluded.reported_by, position = excluded.position,
+    archive_after_days = excluded.archive_after_days, retired = false;
+
+-- name: flow_version_insert
+-- Versions of a case type's flow are numbered as they come; a flow that comes back keeps its number.
+INSERT INTO cases.flow_version (case_type, version, hash, installed_at)
+SELECT %(type)s, coalesce(max(version), 0) + 1, %(hash)s, now() FROM cases.flow_version WHERE case_type = %(type)s
+ON CONFLICT (case_type, hash) DO NOTHING;
 
 -- name: case_types_list
 SELECT type, scene, label, flow_hash, deadline, form, reported_by, retired
@@ -106,19 +115,13 @@ VALUES (%(id)s, %(number)s, %(tracking_hash)s, %(source)s, %(scene)s, %(case_typ
 
 -- name: case_lock
 -- Two people acting at once wait for each other; the second meets the state the first left.
-SELECT * FROM cases."case" WHERE id = %(id)s FOR UPDATE;
+SELECT * FROM cases."case" WHERE id = %(id)s FOR NO KEY UPDATE;
 
 -- name: case_get
 SELECT * FROM cases."case" WHERE id = %(id)s;
 
 -- name: case_by_tracking
 SELECT * FROM cases."case" WHERE tracking_hash = %(hash)s;
-
--- name: case_update
-UPDATE cases."case" SET status = %(status)s, category = %(category)s, department = %(department)s,
-    due_at = %(due_at)s, closed_at = %(closed_at)s, changed_at = %(changed_at)s, score = %(score)s,
-    rating_comment = %(rating_comment)s, overdue_at = %(overdue_at)s, workflow = %(workflow)s
-WHERE id = %(id)s;
 
 -- name: case_severity
 UPDATE cases."case" SET severity = %(severity)s, changed_at = %(now)s WHERE id = %(id)s;

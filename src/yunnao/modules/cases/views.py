@@ -1,6 +1,6 @@
 """Cases as they are shown: names beside codes, personal data masked unless a right says otherwise."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -8,46 +8,30 @@ from uuid import UUID
 from yunnao.infra.postgres import Row, Transaction
 from yunnao.kernel.errors import NotFound
 from yunnao.kernel.principal import Principal
-from yunnao.kernel.text import Text, catalogue
+from yunnao.kernel.text import catalogue
 from yunnao.modules.cases import domain, store
-from yunnao.modules.cases.actions import offered
+from yunnao.modules.cases.acting import showing
+from yunnao.modules.cases.acting.situation import situation
 from yunnao.modules.cases.deadlines.facade import add_deadlines
 from yunnao.modules.cases.linking import merging
 from yunnao.modules.cases.linking.following import Tracked, reporters
 from yunnao.modules.cases.masking import mask_email, mask_name, mask_phone, mask_text
+from yunnao.modules.cases.naming import Names, names
 from yunnao.modules.cases.parts import Parts, case_resource
-from yunnao.modules.cases.registry import Snapshot
 
 View = dict[str, Any]
 
-
-@dataclass(frozen=True)
-class Names:
-    """Names of what rows hold as codes."""
-
-    snapshot: Snapshot
-    departments: dict[str, Text]
-    areas: dict[str, Text]
-
-    def category(self, code: str | None) -> View | None:
-        node = self.snapshot.categories.get(code or "")
-        return {"code": code, "name": node.name if node else _same(code)} if code else None
-
-    def department(self, code: str | None) -> View | None:
-        return {"id": code, "name": self.departments.get(code, _same(code))} if code else None
-
-    def area(self, row: Row) -> View | None:
-        code = row["street"] or row["district"]
-        return {"code": code, "name": self.areas.get(code, _same(code))} if code else None
-
-
-async def names(tx: Transaction, parts: Parts) -> Names:
-    snapshot = await parts.registry.current(tx)
-    return Names(
-        snapshot,
-        {key: each.name for key, each in (await parts.departments(tx, snapshot)).items()},
-        {code: area.name for code, area in (await parts.areas(tx)).items()},
-    )
+__all__ = [
+    "Names",
+    "View",
+    "brief",
+    "citizen_view",
+    "detail",
+    "names",
+    "photos",
+    "require",
+    "timeline",
+]
 
 
 def brief(known: Names, row: Row, now: datetime) -> View:
@@ -83,14 +67,14 @@ def is_overdue(row: Row, now: datetime) -> bool:
 async def require(tx: Transaction, parts: Parts, case_id: UUID, principal: Principal) -> Row:
     """The case, if the party may read it; else it is as if there were none (NotFound)."""
     row = await store.one(tx, "case_get", id=case_id)
-    if row is None or not await _may_read(tx, parts, row, principal):
+    if row is None or not await may_read(tx, parts, row, principal):
         if principal.kind == "anonymous":
             parts.identity.authorize(principal, "case:read")
         raise NotFound("case_not_found")
     return row
 
 
-async def _may_read(tx: Transaction, parts: Parts, row: Row, principal: Principal) -> bool:
+async def may_read(tx: Transaction, parts: Parts, row: Row, principal: Principal) -> bool:
     """By its own right, or as staff of a department that was informed: that counts as its own case,
     for reading only."""
     resource = case_resource(row)
@@ -108,7 +92,7 @@ async def detail(tx: Transaction, parts: Parts, row: Row, principal: Principal) 
     known = await names(tx, parts)
     now = parts.clock.now()
     flow = await parts.registry.flow(tx, row["flow_hash"])
-    decisions = flow.position(row["workflow"]).decisions
+    now_at = await situation(tx, row, flow.position(row["workflow"]).decisions)
     informed = await store.rows(tx, "informed_list", case_id=row["id"])
     seen = parts.identity.allowed(principal, "case:read_reporter", case_resource(row))
     if seen:
@@ -141,15 +125,7 @@ async def detail(tx: Transaction, parts: Parts, row: Row, principal: Principal) 
         "trace_id": row["trace_id"],
         "dispatch": told,
         "informed": [known.department(each["department"]) for each in informed],
-        "actions": [
-            {
-                "action": action.name,
-                "label": catalogue()[f"case_action_{action.name}"],
-                "needs": list(action.needs),
-                "offers": list(action.offers),
-            }
-            for action in offered(parts, row, decisions, principal)
-        ],
+        **await showing.work(tx, parts, known, now_at, principal),
         "rating": _rating(row),
     }
 
@@ -240,12 +216,15 @@ async def tracked_view(tx: Transaction, parts: Parts, found: Tracked, code: str)
 OF_MAIN = ("status", "status_label", "category", "department", "due_at", "closed_at")
 HIDDEN_FROM_CITIZENS = frozenset(
     {
-        "reassign", "informed", "alarm_joined", "alarm_cleared", "link_suggested", "merge_received",
+        "reassign", "informed", "alarm_joined", "alarm_cleared", "involve", "release", "feed_back", "split",
+        "subcase_of", "subcase_closed", "ask_extension", "ask_suspension", "appeal", "extension_refused",
+        "suspension_refused", "appeal_granted", "appeal_refused", "request_withdrawn", "request_lapsed",
+        "supervise", "lift", "redo", "flow_migrated", "archived", "link_suggested", "merge_received",
         "merge_lost", "follower_rated",
         "amber", "step_overdue", "escalated", "rescheduled",
     }
 )  # fmt: skip
-COMMENTS_FOR_CITIZENS = frozenset({"finish", "reject", "rate"})
+COMMENTS_FOR_CITIZENS = frozenset({"finish", "confirm", "answered", "reject", "rate"})
 """What offices write to each other (returning, asking for rework) is not an answer to the citizen."""
 
 
@@ -285,7 +264,3 @@ def _reporter(reporter: dict[str, str] | None, *, seen: bool) -> View | None:
         "email": mask_email(email),
         "masked": True,
     }
-
-
-def _same(code: str | None) -> Text:
-    return Text(zh=code or "", en=code or "")

@@ -25,12 +25,13 @@ RESOURCE_TYPES = {
     "entity": "Entity",
     "layer": "Layer",
     "share": "Share",
+    "request": "Request",
 }
 """The type that an action concerns, by the part of its name before the colon; else Platform."""
 
 DECISIONS_HELD_MAX = 20_000
 """Decisions a process remembers; beyond it all are forgotten."""
-_ONE_THING = re.compile(r'\b(?:Party|Case|Photo|Alarm|Device|Entity|Layer|Share|Platform)::"')
+_ONE_THING = re.compile(r'\b(?:Party|Case|Request|Photo|Alarm|Device|Entity|Layer|Share|Platform)::"')
 
 
 class PolicyError(RuntimeError):
@@ -158,6 +159,12 @@ def _thing(resource: Resource) -> dict[str, Any]:
         }
         if resource.reporter is not None:
             attributes["reporter"] = {"__entity": _party_uid(str(resource.reporter))}
+        if resource.parties:
+            attributes["parties"] = sorted(resource.parties)
+    if resource.type == "Request":
+        attributes = {
+            name: value for name in ("department", "kind") if (value := getattr(resource, name)) is not None
+        } | {"own": resource.own, "judged": resource.judged}
     if resource.type in {"Device", "Share"}:
         attributes = {
             name: value for name in ("department", "grade") if (value := getattr(resource, name)) is not None

@@ -15,10 +15,10 @@ CSRF_HEADER = "X-Yunnao"
 class Resource:
     """What an action is done to, as the policies see it.
 
-    `type` is a resource type of `policies.cedarschema` (Case, Photo, Alarm, Device, Share, Entity,
-    Layer, Platform). `department` is the responsible department, `reporter` the party that reported the
-    case or sent the photo, `grade` one of 一般, 重要, 核心 (GB/T 43697-2024) as `general`,
-    `important`, `core`. `tracked`: who asks has shown the tracking code.
+    `type` is a resource type of `policies.cedarschema` (Case, Request, Photo, Alarm, Device, Share,
+    Entity, Layer, Platform). `department` is the responsible department, or the asking one, `reporter` the
+    party that reported the case or sent the photo, `grade` one of 一般, 重要, 核心 (GB/T 43697-2024) as
+    `general`, `important`, `core`. `tracked`: who asks has shown the tracking code.
     """
 
     type: str
@@ -33,6 +33,14 @@ class Resource:
     """Of a device: its readings are shared with the principal's department."""
     command: Literal["routine", "operational", "critical"] | None = None
     """Of a device: the grade of the command that is ordered."""
+    parties: frozenset[str] = frozenset()
+    """Of a case: the departments that take part in its handling beside the one responsible."""
+    kind: Literal["extension", "suspension", "appeal"] | None = None
+    """Of a request."""
+    own: bool = False
+    """Of a request: the principal asked for it."""
+    judged: bool = False
+    """Of a request: the principal gave the verdict that it is against."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from yunnao.kernel.errors import Conflict, InvalidInput, NotFound, TooLarge
 from yunnao.kernel.ids import new_id
 from yunnao.kernel.principal import Principal
 from yunnao.modules.cases import store as case_store
-from yunnao.modules.cases.actions import COMMENT_CHARS_MAX
+from yunnao.modules.cases.acting.catalogue import COMMENT_CHARS_MAX
 from yunnao.modules.cases.evaluation import keeping, store
 from yunnao.modules.cases.evaluation.contracts import Callback
 from yunnao.modules.cases.evaluation.domain import BITS, Filter

@@ -7,6 +7,7 @@ from yunnao.kernel.errors import Conflict, Forbidden, NotFound
 from yunnao.kernel.ids import new_id
 from yunnao.kernel.principal import Principal
 from yunnao.modules.cases import store as cases_store
+from yunnao.modules.cases.acting import store as acting_store
 from yunnao.modules.cases.deadlines import facade as deadlines
 from yunnao.modules.cases.domain import OPEN
 from yunnao.modules.cases.linking import domain, store
@@ -39,7 +40,8 @@ async def merge(
     """Closes `case_id` into the case that stands for `into`; both rows as they then are.
 
     `declared`: the city's own threshold asks for it, so no person's right is asked.
-    Raises NotFound, Forbidden, Conflict `case_merged`, `case_merge_itself`, `case_merge_not_open`.
+    Raises NotFound, Forbidden, Conflict `case_merged`, `case_merge_itself`, `case_merge_not_open`,
+    `case_children_open`.
     """
     await store.run(tx, "merge_lock")
     into = await main_of(tx, into)
@@ -55,6 +57,8 @@ async def merge(
     for row in (case, main):
         if row["status"] not in OPEN:
             raise Conflict("case_merge_not_open", number=row["number"])
+    if child := await acting_store.one(tx, "children_running", case_id=case_id):
+        raise Conflict("case_children_open", number=child["number"])
     now = parts.clock.now()
     await store.run(
         tx,
