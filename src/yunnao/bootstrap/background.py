@@ -70,6 +70,8 @@ def timers(platform: Platform) -> list[Timer]:
         Timer("evaluation.report_asked", "0 5 1 * * 0", platform.cases.monthly_reports.ask_for_last_month),
         Timer("evaluation.report_made", "* * * * * */10", platform.cases.monthly_reports.make_next),
         Timer("evaluation.months", "*/10 * * * * 45", platform.cases.evaluation.keep_months),
+        Timer("cases.group_warnings", "*/5 * * * * 20", platform.cases.linking.warn),
+        Timer("cases.recurring", "23 * * * * 0", platform.cases.linking.count_recurring),
         Timer("cases.deadlines", "* * * * * */15", deadlines),
         Timer("cases.adopt_deadlines", "* * * * * 40", platform.cases.adopt_deadlines),
         Timer("cases.resume", "* * * * * */20", resume),

@@ -9,7 +9,7 @@ from yunnao.kernel.geometry import valid_lonlat
 from yunnao.kernel.principal import SYSTEM, Principal
 from yunnao.kernel.text import Text, catalogue
 from yunnao.modules.cases import domain as cases_domain
-from yunnao.modules.cases.linking import following, merging, store, suggesting
+from yunnao.modules.cases.linking import following, merging, store, suggesting, watching
 from yunnao.modules.cases.linking.suggesting import Seen
 from yunnao.modules.cases.masking import mask_text
 from yunnao.modules.cases.parts import Parts, case_resource, note
@@ -128,6 +128,30 @@ class Linking:
     async def accounts(self, tx: Transaction, case_id: UUID) -> list[UUID]:
         """Whom to tell of what happens to a case."""
         return await following.accounts(tx, case_id)
+
+    async def count_recurring(self, tx: Transaction) -> None:
+        await watching.count_recurring(tx, self._parts)
+
+    async def recurring(
+        self, tx: Transaction, principal: Principal, category: str | None, limit: int
+    ) -> list[View]:
+        if category is not None and "\x00" in category:
+            raise InvalidInput("text_unreadable")
+        return await watching.recurring(tx, self._parts, principal, category, limit)
+
+    async def warn(self, tx: Transaction) -> int:
+        return await watching.warn(tx, self._parts)
+
+    async def warnings(
+        self, tx: Transaction, principal: Principal, limit: int, *, unacknowledged: bool
+    ) -> list[View]:
+        return await watching.warnings(tx, self._parts, principal, limit, unacknowledged=unacknowledged)
+
+    async def acknowledge(
+        self, tx: Transaction, warning_id: UUID, principal: Principal, comment: str | None
+    ) -> View:
+        check_comment(comment)
+        return await watching.acknowledge(tx, self._parts, warning_id, principal, comment)
 
     async def similar(self, tx: Transaction, lon: float, lat: float, text: str) -> list[View]:
         """What is already known there, before a report is sent: no text, nothing personal."""

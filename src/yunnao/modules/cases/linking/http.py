@@ -17,6 +17,7 @@ from yunnao.modules.identity.facade import Identity
 def router(cases: Cases, identity: Identity) -> APIRouter:
     api = APIRouter(tags=["one event, one case"])
     _add_links(api, cases, identity)
+    _add_watched(api, cases)
     _add_public(api, cases)
     return api
 
@@ -63,10 +64,42 @@ def _add_links(api: APIRouter, cases: Cases, identity: Identity) -> None:
         "/cases/{case_id}/unmerge", response_model=models.CaseLinks, summary="Take a merged case out again"
     )
     async def unmerge(
-        tx: Tx, principal: CurrentPrincipal, case_id: UUID, body: models.UnmergeBody
+        tx: Tx, principal: CurrentPrincipal, case_id: UUID, body: models.CommentBody
     ) -> dict[str, Any]:
         case = await cases.linking.unmerge(tx, case_id, principal, body.comment)
         return await cases.linking.links(tx, case)
+
+
+def _add_watched(api: APIRouter, cases: Cases) -> None:
+    @api.get(
+        "/recurring-places",
+        response_model=models.RecurringPlaces,
+        summary="Places where trouble comes back after it was closed",
+    )
+    async def recurring(
+        tx: Tx, principal: CurrentPrincipal, category: str | None = None, limit: Limit = 50
+    ) -> dict[str, Any]:
+        return {"items": await cases.linking.recurring(tx, principal, category, limit)}
+
+    @api.get(
+        "/group-warnings",
+        response_model=models.GroupWarnings,
+        summary="Group complaints, warned of early",
+    )
+    async def warnings(
+        tx: Tx, principal: CurrentPrincipal, unacknowledged: bool = False, limit: Limit = 50
+    ) -> dict[str, Any]:
+        return {"items": await cases.linking.warnings(tx, principal, limit, unacknowledged=unacknowledged)}
+
+    @api.post(
+        "/group-warnings/{warning_id}/acknowledge",
+        response_model=models.GroupWarning,
+        summary="Answer for a group complaint",
+    )
+    async def acknowledge(
+        tx: Tx, principal: CurrentPrincipal, warning_id: UUID, body: models.CommentBody
+    ) -> dict[str, Any]:
+        return await cases.linking.acknowledge(tx, warning_id, principal, body.comment)
 
 
 def _add_public(api: APIRouter, cases: Cases) -> None:

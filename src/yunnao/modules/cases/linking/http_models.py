@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from yunnao.kernel.text import Text
 from yunnao.modules.cases.domain import Status
-from yunnao.modules.cases.http_models import CategoryName
+from yunnao.modules.cases.http_models import CaseArea, CategoryName
 
 LinkKind = Literal["duplicate", "related", "recurrent"]
 
@@ -65,6 +65,56 @@ class WaitingLinks(BaseModel):
     next: None = None
 
 
+class RecurringPlace(BaseModel):
+    place: str = Field(description="An entity's id, or a cell of H3 (resolution 10).")
+    category: CategoryName
+    district: CaseArea | None
+    cases: int
+    reopened: int = Field(description="Cases opened after an earlier one there was closed.")
+    trend: float = Field(description="Cases of the later half of the span over the earlier's; 1 is steady.")
+    lon: float | None
+    lat: float | None
+    first_at: datetime
+    last_at: datetime
+    last_case: UUID
+    counted_at: datetime
+
+
+class RecurringPlaces(BaseModel):
+    """The most often reopened first."""
+
+    items: list[RecurringPlace]
+    next: None = None
+
+
+class GroupWarning(BaseModel):
+    """Many people with one complaint in one area."""
+
+    id: UUID
+    category: CategoryName
+    place: str = Field(description="A cell of H3 (resolution 8), or a district's code.")
+    district: CaseArea | None
+    lon: float | None
+    lat: float | None
+    reporters: int = Field(description="Different people, at its height.")
+    cases: int
+    usual: float = Field(description="Cases to be expected there in as many hours.")
+    chance: float = Field(description="That so many come by chance (Poisson).")
+    sample: list[LinkedCase]
+    opened_at: datetime
+    changed_at: datetime
+    ended_at: datetime | None
+    acknowledged_at: datetime | None
+    comment: str | None
+
+
+class GroupWarnings(BaseModel):
+    """Newest first."""
+
+    items: list[GroupWarning]
+    next: None = None
+
+
 class MergeBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -72,7 +122,7 @@ class MergeBody(BaseModel):
     comment: str | None = None
 
 
-class UnmergeBody(BaseModel):
+class CommentBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     comment: str | None = None

@@ -149,3 +149,82 @@ SELECT score, comment FROM cases.further_rating WHERE case_id = %(case_id)s;
 
 -- name: case_by_number
 SELECT * FROM cases."case" WHERE number = %(number)s;
+
+-- name: recurring_delete
+DELETE FROM cases.recurring_place;
+
+-- name: recurring_insert
+-- A thing, else a cell of the grid, where a category comes back after it was closed; replaced as a whole, so
+-- that the list is one small table however many cases there are.
+INSERT INTO cases.recurring_place (place, category, cases, reopened, recent, lon, lat, district, first_at, last_at,
+    last_case, counted_at)
+SELECT place, category, count(*), count(*) FILTER (WHERE opened_at > first_closed_at),
+    count(*) FILTER (WHERE opened_at >= %(middle)s), avg(lon), avg(lat), max(district), min(opened_at),
+    max(opened_at), (array_agg(id ORDER BY opened_at DESC))[1], %(now)s
+FROM (SELECT coalesce(p.entity, to_hex(p.spot)) AS place, c.category, c.id, c.opened_at, c.lon, c.lat, c.district,
+          min(c.closed_at) OVER (PARTITION BY coalesce(p.entity, to_hex(p.spot)), c.category) AS first_closed_at
+      FROM cases.place p JOIN cases."case" c ON c.id = p.case_id
+      WHERE p.opened_at >= %(since)s AND c.merged_into IS NULL AND c.status <> 'rejected'
+        AND c.category IS NOT NULL AND (p.entity IS NOT NULL OR p.spot IS NOT NULL)) counted
+GROUP BY place, category
+HAVING count(*) >= %(cases_min)s AND count(*) FILTER (WHERE opened_at > first_closed_at) > 0;
+
+-- name: recurring_list
+SELECT place, category, cases, reopened, recent, lon, lat, district, first_at, last_at, last_case, counted_at
+FROM cases.recurring_place
+WHERE %(category)s::text[] IS NULL OR category = ANY(%(category)s::text[])
+ORDER BY reopened DESC, cases DESC, place LIMIT %(limit)s;
+
+-- name: group_recent
+-- Each case of the newest hours with whoever told of it, as one word that tells people apart: one person who
+-- writes ten times, or sends the same words ten times without a name, is one.
+SELECT c.id, c.category, c.lon, c.lat, c.district, c.opened_at, p.cell,
+    coalesce(c.reporter_id::text, nullif(c.reporter ->> 'phone', ''), encode(p.words, 'hex')) AS person,
+    (SELECT count(*) FROM cases.follower f WHERE f.case_id = c.id) AS followers
+FROM cases.place p JOIN cases."case" c ON c.id = p.case_id
+WHERE p.opened_at > %(since)s AND c.source <> 'alarm' AND c.status <> 'rejected' AND c.category IS NOT NULL
+ORDER BY p.opened_at DESC LIMIT %(limit)s;
+
+-- name: group_past
+-- The same hours of past weeks, of the categories in question only.
+SELECT c.category, c.district, p.cell
+FROM unnest(%(starts)s::timestamptz[], %(ends)s::timestamptz[]) AS w (start, till)
+JOIN cases.place p ON p.category = ANY(%(categories)s::text[]) AND p.opened_at > w.start AND p.opened_at <= w.till
+JOIN cases."case" c ON c.id = p.case_id
+WHERE c.source <> 'alarm' AND c.status <> 'rejected' LIMIT %(limit)s;
+
+-- name: place_first
+SELECT opened_at FROM cases.place ORDER BY opened_at LIMIT 1;
+
+-- name: warnings_running
+SELECT id, place, category, reporters FROM cases.group_warning WHERE ended_at IS NULL FOR UPDATE;
+
+-- name: warning_insert
+INSERT INTO cases.group_warning (id, category, place, reporters, cases, usual, chance, case_ids, lon, lat, district,
+    opened_at, changed_at)
+VALUES (%(id)s, %(category)s, %(place)s, %(reporters)s, %(cases)s, %(usual)s, %(chance)s, %(case_ids)s, %(lon)s,
+    %(lat)s, %(district)s, %(now)s, %(now)s);
+
+-- name: warning_update
+-- While it runs it only grows: how many people it was at its height is what is asked later.
+UPDATE cases.group_warning SET reporters = greatest(reporters, %(reporters)s), cases = greatest(cases, %(cases)s),
+    usual = %(usual)s, chance = least(chance, %(chance)s), case_ids = %(case_ids)s, changed_at = %(now)s
+WHERE id = %(id)s;
+
+-- name: warnings_end
+UPDATE cases.group_warning SET ended_at = %(now)s WHERE id = ANY(%(ids)s::uuid[]);
+
+-- name: warnings_list
+SELECT * FROM cases.group_warning
+WHERE NOT %(open)s::boolean OR acknowledged_at IS NULL
+ORDER BY opened_at DESC LIMIT %(limit)s;
+
+-- name: warning_acknowledge
+UPDATE cases.group_warning SET acknowledged_at = %(now)s, acknowledged_by = %(by)s, comment = %(comment)s
+WHERE id = %(id)s AND acknowledged_at IS NULL RETURNING *;
+
+-- name: warning_get
+SELECT * FROM cases.group_warning WHERE id = %(id)s;
+
+-- name: cases_named
+SELECT id, number, title, status, category, opened_at FROM cases."case" WHERE id = ANY(%(ids)s::uuid[]) ORDER BY id DESC;
