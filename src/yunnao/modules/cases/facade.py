@@ -20,6 +20,7 @@ from yunnao.modules.cases.deadlines import ticking
 from yunnao.modules.cases.deadlines.facade import add_deadlines
 from yunnao.modules.cases.evaluation.facade import Evaluation
 from yunnao.modules.cases.evaluation.reports import Reports
+from yunnao.modules.cases.flows.facade import Flows
 from yunnao.modules.cases.importing.facade import Imports
 from yunnao.modules.cases.linking import following
 from yunnao.modules.cases.linking.facade import Decided, Linking, check_comment
@@ -54,6 +55,7 @@ class Cases:
     ) -> None:
         self._parts = Parts(clock, identity, geography, files, notifications)
         self.acting = Acting(self._parts)
+        self.flows = Flows(self._parts)
         self.open311 = Open311(self._parts)
         self.photos = Photos(self._parts)
         self.imports = Imports(self._parts)
@@ -158,12 +160,9 @@ class Cases:
         return await views.timeline(tx, self._parts, case_id)
 
     async def flow(self, tx: Transaction, case_id: UUID, principal: Principal) -> View:
-        """The flow's BPMN, the elements that wait and those that are done."""
+        """The flow's BPMN, where the case stands in it, and how long it stayed at each element."""
         row = await views.require(tx, self._parts, case_id, principal)
-        flow = await self._parts.registry.flow(tx, row["flow_hash"])
-        step = flow.position(row["workflow"])
-        bpmn = await self._parts.registry.bpmn(tx, row["flow_hash"])
-        return {"bpmn": bpmn, "current": list(step.current), "done": list(step.done)}
+        return await self.flows.of_case(tx, row)
 
     async def categories(self, tx: Transaction) -> list[View]:
         snapshot = await self._parts.registry.current(tx)

@@ -16,6 +16,8 @@ from yunnao.modules.cases.acting.http_models import ActionBody, DecisionBody
 from yunnao.modules.cases.board import http as board_http
 from yunnao.modules.cases.contracts import NewCase, Reporter
 from yunnao.modules.cases.facade import Cases
+from yunnao.modules.cases.flows import http as flows_http
+from yunnao.modules.cases.flows.http_models import CaseFlow
 from yunnao.modules.cases.importing import http as importing_http
 from yunnao.modules.cases.linking import http as linking_http
 from yunnao.modules.cases.photos import http as photos_http
@@ -55,6 +57,7 @@ def router(cases: Cases, identity: Identity) -> APIRouter:
     _add_lists(api, cases)
     api.include_router(board_http.router(cases.board))
     api.include_router(acting_http.router(cases.acting))
+    api.include_router(flows_http.router(cases.flows))
     _add_cases(api, cases, identity)
     _add_acting(api, cases)
     # Before the reports' own: `/reports/similar` is no tracking code.
@@ -105,9 +108,7 @@ def _add_cases(api: APIRouter, cases: Cases, identity: Identity) -> None:
     async def timeline(tx: Tx, principal: CurrentPrincipal, case_id: UUID) -> dict[str, Any]:
         return {"items": await cases.timeline(tx, case_id, principal)}
 
-    @api.get(
-        "/cases/{case_id}/flow", response_model=models.CaseFlow, summary="The case's flow and where it stands"
-    )
+    @api.get("/cases/{case_id}/flow", response_model=CaseFlow, summary="The case's flow and where it stands")
     async def flow(tx: Tx, principal: CurrentPrincipal, case_id: UUID) -> dict[str, Any]:
         return await cases.flow(tx, case_id, principal)
 

@@ -188,12 +188,6 @@ class CaseTimeline(BaseModel):
     items: list[TimelineEntry]
 
 
-class CaseFlow(BaseModel):
-    bpmn: str = Field(description="BPMN 2.0 XML.")
-    current: list[str] = Field(description="Ids of the elements that wait.")
-    done: list[str] = Field(description="Ids of the elements that are done.")
-
-
 class CategoryNode(BaseModel):
     code: str
     name: Text

@@ -8,15 +8,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from yunnao.modules.cases.acting.catalogue import ACTIONS
 from yunnao.modules.cases.flows.flow import Flow
+from yunnao.modules.cases.flows.replay import DECISIONS
 from yunnao.modules.cases.mining.analysis import SEPARATOR, sequences
 
-DECISIONS: Mapping[str, str] = {
-    "assigned_automatically": "assign",
-    **{name: action.decision for name, action in ACTIONS.items() if action.decision is not None},
-}
-"""Events of the timeline that decide a step, and the decision; other events only tell of the case."""
 DEVIATIONS_TOLD_MAX = 20
 
 
