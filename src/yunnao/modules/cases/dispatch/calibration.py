@@ -20,6 +20,8 @@ FAMILIAR_QUANTILE = 0.05
 FAMILIAR_FLOOR_MIN = 0.05
 CATEGORY_ROWS_MIN = 30
 """Held-out texts of a category from which on it can have a threshold of its own."""
+CATEGORY_SLACK = 0.02
+"""The promise is the city's; a single category may stay so far below it, and no further."""
 SIGNIFICANT_Z = 1.645
 """One-sided 95 %."""
 OUT_OF_REACH = 1.01
@@ -109,13 +111,16 @@ def choose_thresholds(confidence: Array, right: Array, told: Array, promise: flo
 
     The city's: with n texts above it the errors e among them hold (e + 1) / (n + 1) <= 1 - promise, the
     finite-sample bound of conformal risk control (Angelopoulos et al. 2022, eq. 4). A class whose own
-    precision would be below the promise by more than chance explains has a higher one of its own.
+    precision would be below the promise by more than `CATEGORY_SLACK` and chance explain has a higher
+    one of its own.
     """
     by_class: dict[int, float] = {}
     for each in np.unique(told):
         of_class = told == each
         if of_class.sum() >= CATEGORY_ROWS_MIN:
-            by_class[int(each)] = _class_threshold(confidence[of_class], right[of_class], promise)
+            by_class[int(each)] = _class_threshold(
+                confidence[of_class], right[of_class], promise - CATEGORY_SLACK
+            )
     floors = Thresholds(0.0, by_class).of(told)
     kept = np.flatnonzero(confidence >= floors)
     order = kept[np.argsort(-confidence[kept], kind="stable")]
@@ -126,7 +131,7 @@ def choose_thresholds(confidence: Array, right: Array, told: Array, promise: flo
 
 
 def _class_threshold(confidence: Array, right: Array, promise: float) -> float:
-    """The lowest confidence from which on the precision is not significantly below the promise."""
+    """The lowest confidence from which on the precision is not significantly below `promise`."""
     order = np.argsort(-confidence, kind="stable")
     count = np.arange(1, len(order) + 1)
     share = np.cumsum(right[order]) / count

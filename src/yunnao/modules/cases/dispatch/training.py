@@ -16,7 +16,9 @@ from yunnao.modules.cases.dispatch.members import enough_for_all, fit_members, f
 from yunnao.modules.cases.dispatch.model import FORMAT, Model, log_shares
 from yunnao.modules.cases.dispatch.words import Splitter, is_segmented, learn_vocabulary, normalise
 
-FOLDS = 5
+FOLDS = 8
+"""More would cost time; with fewer, members taught by less look worse than the final ones are."""
+STACK_FOLDS = 5
 EXAMPLES_MIN = 2
 """Examples that each category needs, so that it can be learned and tried on another."""
 CLASSES_MIN = 2
@@ -173,7 +175,7 @@ def _stacked(
     from sklearn.model_selection import StratifiedGroupKFold
 
     scores = np.zeros((len(targets), classes))
-    split = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed + 1)
+    split = StratifiedGroupKFold(STACK_FOLDS, shuffle=True, random_state=seed + 1)
     for learn, judge in split.split(votes, targets, groups):
         stack = fit_stack(votes[learn], targets[learn], classes, full=True)
         scores[judge] = log_shares(stack.scores(votes[judge]))
