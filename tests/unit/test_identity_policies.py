@@ -31,7 +31,7 @@ OWN_DEPARTMENT = {
 }  # fmt: skip
 OFFICE = {
     "case:confirm", "case:redo", "case:split", "case:ask_extension", "case:ask_suspension", "case:resume",
-    "case:appeal", "request:withdraw",
+    "case:appeal", "request:withdraw", "case:share_view", "case:export",
 }  # fmt: skip
 
 # Actions allowed on a thing of another department, reported by somebody else, in handling.
@@ -54,6 +54,7 @@ ANYWHERE = {
         "case:hand_over", "case:answered", "case:take_back", "case:involve", "case:release", "case:split",
         "case:extend", "case:suspend", "case:resume", "case:remind", "request:list", "request:decide",
         "flow:list",
+        "case:share_view", "case:export",
     },
     "department_staff": PERSON
     | OPEN
@@ -68,6 +69,7 @@ ANYWHERE = {
         "device:approve_command", "events:subscribe", "case:list", "case:read", "photo:read", "topic:read",
         "warning:list", "warning:acknowledge",
         "case:supervise", "case:lift", "case:remind", "request:list", "request:decide", "flow:list",
+        "case:share_view", "case:export",
     },
     "data_steward": PERSON
     | OPEN

@@ -7,6 +7,7 @@ from yunnao.infra import idempotency
 from yunnao.infra.consumers import Consumer, Event
 from yunnao.infra.jobs import Timer
 from yunnao.infra.postgres import Transaction, load_queries
+from yunnao.modules.cases.search.http_views import filter_of
 from yunnao.modules.sensing.access.callout import Gate
 from yunnao.modules.sensing.access.credentials import CUT
 from yunnao.modules.sensing.access.cutting import cut
@@ -49,6 +50,7 @@ def timers(platform: Platform) -> list[Timer]:
         await platform.identity.prune(tx)
         await platform.notifications.prune(tx)
         await platform.cases.open311.prune(tx)
+        await platform.cases.exports.prune(tx)
 
     async def deadlines(tx: Transaction) -> None:
         await platform.cases.scan_deadlines(tx, platform.clock.now())
@@ -58,6 +60,9 @@ def timers(platform: Platform) -> list[Timer]:
 
     async def archive(tx: Transaction) -> None:
         await platform.cases.acting.archive(tx, platform.clock.now())
+
+    async def export(tx: Transaction) -> None:
+        await platform.cases.exports.make_next(platform.database, filter_of)
 
     return [
         Timer("access.expire", "* * * * * */10", platform.access.credentials.expire),
@@ -76,6 +81,7 @@ def timers(platform: Platform) -> list[Timer]:
         Timer("cases.adopt_deadlines", "* * * * * 40", platform.cases.adopt_deadlines),
         Timer("cases.resume", "* * * * * */20", resume),
         Timer("cases.archive", "*/10 * * * * 40", archive),
+        Timer("cases.export", "* * * * * */3", export),
         Timer("identity.link_audit", "* * * * * */2", platform.identity.link_audit),
         Timer("infra.prune", "17 * * * * 0", prune),
     ]

@@ -28,7 +28,9 @@ from yunnao.modules.cases.mining.facade import Mining
 from yunnao.modules.cases.open311.facade import Open311
 from yunnao.modules.cases.parts import Parts
 from yunnao.modules.cases.photos.facade import Photos
+from yunnao.modules.cases.search.exports import Exports
 from yunnao.modules.cases.search.facade import Search
+from yunnao.modules.cases.search.saved import SavedViews
 from yunnao.modules.geography.facade import Geography
 from yunnao.modules.identity.facade import Identity
 from yunnao.modules.notifications.facade import Notifications
@@ -65,6 +67,8 @@ class Cases:
         self.monthly_reports = Reports(self.evaluation)
         self.mining = Mining(self._parts)
         self.search = Search(self._parts)
+        self.saved_views = SavedViews(self._parts, self.search)
+        self.exports = Exports(self._parts, self.search)
 
     def now(self) -> datetime:
         return self._parts.clock.now()

@@ -22,6 +22,7 @@ from yunnao.modules.cases.importing import http as importing_http
 from yunnao.modules.cases.linking import http as linking_http
 from yunnao.modules.cases.photos import http as photos_http
 from yunnao.modules.cases.search import http as search_http
+from yunnao.modules.cases.search import http_exports, http_views
 from yunnao.modules.identity.facade import Identity
 
 Shown = models.CaseDetail | models.CaseReceipt
@@ -54,6 +55,8 @@ class CaseBody(BaseModel):
 def router(cases: Cases, identity: Identity) -> APIRouter:
     api = APIRouter(tags=["cases"])
     api.include_router(search_http.router(cases.search))
+    api.include_router(http_views.router(cases.saved_views))
+    api.include_router(http_exports.router(cases.exports))
     _add_lists(api, cases)
     api.include_router(board_http.router(cases.board))
     api.include_router(acting_http.router(cases.acting))

@@ -96,6 +96,15 @@ class Search:
             return Total(estimated, exact=False)
         return await _counted(tx, ask, "count", COUNTED_MAX)
 
+    async def count(self, tx: Transaction, wanted: CaseFilter, principal: Principal, most: int) -> Total:
+        """Counted up to `most`; not exact where there are more, or words are too frequent to look further."""
+        ask = await self.ask(tx, wanted, principal)
+        words = await self.words(tx, wanted)
+        if words is not None:
+            total = await self._total_of_words(tx, ask, words)
+            return Total(min(total.n, most), total.exact and total.n <= most)
+        return await _counted(tx, ask, "count", most)
+
     async def map(self, tx: Transaction, wanted: CaseFilter, principal: Principal) -> View:
         """GeoJSON of the newest that have a place."""
         ask = await self.ask(tx, _placed(wanted), principal)

@@ -202,6 +202,10 @@ SELECT count(*) AS n FROM (/*visible*/) AS c
 SELECT count(*) AS n FROM (/*visible*/) AS c
 WHERE (SELECT /*said*/ FROM cases.search s WHERE s.case_id = c.id)
 
+-- name: export_said
+SELECT c.* FROM (/*visible*/) AS c
+WHERE (SELECT /*said*/ FROM cases.search s WHERE s.case_id = c.id)
+
 -- name: cells
 -- Of running cases, and by the day of opening, the indexes alone have all that is needed.
 SELECT avg(c.lon) AS lon, avg(c.lat) AS lat, count(*) AS n,

@@ -56,7 +56,7 @@ def _statement(name: str, scoped: bool, runs: bool, flags: frozenset[str], order
         "runs": "running" if runs else "any",
         "photos": "with_photos" if "photos" in flags else "any",
         "clock": "with_paused" if "paused" in flags else "with_amber" if "amber" in flags else "any",
-        "shown": "columns" if name == "page" else "only_id",
+        "shown": "columns" if name in {"page", "export_said"} else "only_id",
         **{part: f"{part}_{order}" for part in ("key", "order", "backwards", "after", "finally")},
     }
 
