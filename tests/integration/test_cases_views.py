@@ -19,11 +19,6 @@ VIEW = {
     "columns": ["number", "title"],
     "sort": "due",
 }
-    "name": "灯",
-    "filter": {"q": "路灯", "status": "open"},
-    "columns": ["number", "title"],
-    "sort": "due",
-}
 
 
 async def post(town: Town, account: str, path: str, body: dict[str, Any], status: int = 201) -> Any:
