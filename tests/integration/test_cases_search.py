@@ -152,6 +152,8 @@ async def test_filters_join_and_totals_are_told(town: Town) -> None:
         ({"flags": "paused"}, set()),
         ({"flags": "amber"}, set()),
         ({"flags": "merged"}, set()),
+        ({"flags": "supervised,suspended,reminded"}, set()),
+        ({"flags": "joint,sub_case,handed_over,archived"}, set()),
         ({"flags": "unrated,placed"}, both),
         ({"scene": "test-scene"}, both),
         ({"scene": "other"}, set()),

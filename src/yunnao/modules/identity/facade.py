@@ -339,6 +339,10 @@ class Identity:
         await self.audit(tx, by, "account:roles", f"Party/{party}", before=list(account.roles), after=wanted)
         return await self.account(tx, party)
 
+    def check_role(self, role: str) -> None:
+        """Raises InvalidInput `role_unknown`."""
+        require_roles([role])
+
     async def disable(self, tx: Transaction, by: Principal, party: UUID) -> None:
         """Nobody acts with the account from now on; its sessions end, its tokens are refused."""
         await self.account(tx, party)

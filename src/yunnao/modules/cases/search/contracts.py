@@ -8,7 +8,7 @@ from uuid import UUID
 Sort = Literal["newest", "due", "risk"]
 Flag = Literal[
     "overdue", "amber", "paused", "automatic", "manual", "photos", "rated", "unrated", "placed", "unplaced",
-    "merged",
+    "merged", "supervised", "suspended", "reminded", "joint", "sub_case", "handed_over", "archived",
 ]  # fmt: skip
 FLAGS: tuple[Flag, ...] = get_args(Flag)
 

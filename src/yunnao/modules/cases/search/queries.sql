@@ -21,22 +21,46 @@ AND (%(due_before)s::timestamptz IS NULL OR c.due_at < %(due_before)s::timestamp
 AND (%(automatic)s::boolean IS NULL OR c.automatic = %(automatic)s::boolean)
 AND (%(placed)s::boolean IS NULL OR (c.lon IS NOT NULL) = %(placed)s::boolean)
 AND (%(rated)s::boolean IS NULL OR (c.score IS NOT NULL) = %(rated)s::boolean)
-AND (%(merged)s::boolean IS NULL OR (c.merged_into IS NOT NULL) = %(merged)s::boolean)
-AND /*photos*/ AND /*clock*/
+AND /*flags*/
 AND (%(west)s::float8 IS NULL OR (c.lon BETWEEN %(west)s::float8 AND %(east)s::float8
                                   AND c.lat BETWEEN %(south)s::float8 AND %(north)s::float8))
 
--- name: with_photos
--- Apart from the parameters that may be null, since the planner joins by it only where it stands alone.
+-- name: flag_photos
+-- Flags are conditions of their own, added where they are asked for: the planner joins by such a condition, and
+-- takes a partial index for it, only where it stands alone.
 EXISTS (SELECT FROM cases.photo p WHERE p.case_id = c.id)
 
--- name: with_amber
+-- name: flag_amber
 -- Due soon, and not stopped.
 EXISTS (SELECT FROM cases.deadline d WHERE d.case_id = c.id AND d.running AND d.amber_at <= %(now)s
         AND d.due_at > %(now)s AND d.paused_at IS NULL)
 
--- name: with_paused
+-- name: flag_paused
 EXISTS (SELECT FROM cases.deadline d WHERE d.case_id = c.id AND d.running AND d.paused_at IS NOT NULL)
+
+-- name: flag_joint
+EXISTS (SELECT FROM cases.party p WHERE p.case_id = c.id AND p.role = 'joint')
+
+-- name: flag_merged
+c.merged_into IS NOT NULL
+
+-- name: flag_supervised
+c.supervised_at IS NOT NULL
+
+-- name: flag_suspended
+c.suspended_at IS NOT NULL
+
+-- name: flag_reminded
+c.reminders > 0
+
+-- name: flag_sub_case
+c.parent_id IS NOT NULL
+
+-- name: flag_handed_over
+c.handed_to IS NOT NULL
+
+-- name: flag_archived
+c.archived_at IS NOT NULL
 
 -- name: running
 -- In these words, so that the planner may take the indexes of running cases alone.

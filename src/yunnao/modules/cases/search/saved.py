@@ -15,7 +15,6 @@ from yunnao.modules.cases.parts import Parts
 from yunnao.modules.cases.search.contracts import CaseFilter, Sort, Total
 from yunnao.modules.cases.search.facade import Search
 from yunnao.modules.identity.contracts import Resource
-from yunnao.modules.identity.domain import require_roles
 
 QUERIES = load_queries("yunnao.modules.cases.search", "saved.sql")
 VIEWS_PER_PARTY_MAX = 50
@@ -110,7 +109,7 @@ class SavedViews:
             return
         identity = self._parts.identity
         if draft.role is not None:
-            require_roles([draft.role])
+            identity.check_role(draft.role)
         if draft.department is not None:
             await identity.department(tx, draft.department)
         only = draft.department if draft.role is None else None

@@ -17,10 +17,8 @@ from yunnao.modules.identity.contracts import CaseScope
 Order = Literal["newest", "opened", "due", "risk"]
 """Within a span of time the newest come by their opening: its index leads to the span, and in order."""
 
-JOINED = frozenset({"photos", "amber", "paused"})
-"""Flags that are conditions of their own in a statement."""
-
 QUERIES = load_queries("yunnao.modules.cases.search")
+CONDITIONS = frozenset(name.removeprefix("flag_") for name in QUERIES if name.startswith("flag_"))
 _PART = re.compile(r"/\*(\w+)\*/")
 
 
@@ -35,7 +33,7 @@ class Ask:
     values: Mapping[str, Any]
 
     def statement(self, name: str) -> LiteralString:
-        return _statement(name, self.scoped, self.runs, self.flags & JOINED, self.order)
+        return _statement(name, self.scoped, self.runs, self.flags & CONDITIONS, self.order)
 
     def after(self, place: Place) -> "Ask":
         return replace(self, values={**self.values, "after_id": place.id, "after_key": place.key})
@@ -54,13 +52,13 @@ def _statement(name: str, scoped: bool, runs: bool, flags: frozenset[str], order
         "scope": f"scope_{own}",
         "reported": f"reported_{own}",
         "runs": "running" if runs else "any",
-        "photos": "with_photos" if "photos" in flags else "any",
-        "clock": "with_paused" if "paused" in flags else "with_amber" if "amber" in flags else "any",
         "shown": "columns" if name in {"page", "export_said"} else "only_id",
         **{part: f"{part}_{order}" for part in ("key", "order", "backwards", "after", "finally")},
     }
 
     def put(found: re.Match[str]) -> str:
+        if found[1] == "flags":
+            return " AND ".join(["TRUE", *(_bare(QUERIES[f"flag_{flag}"]) for flag in sorted(flags))])
         part = QUERIES[parts.get(found[1], found[1])]
         return _PART.sub(put, _bare(part))
 
@@ -114,7 +112,6 @@ def ask(
             "due_before": due_before,
             "automatic": _either(wanted.flags, "automatic", "manual"),
             "now": now,
-            "merged": True if "merged" in wanted.flags else None,
             "placed": _either(wanted.flags, "placed", "unplaced"),
             "rated": _either(wanted.flags, "rated", "unrated"),
             "west": box.west if box else None,
