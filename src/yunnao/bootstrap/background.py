@@ -75,6 +75,8 @@ def timers(platform: Platform) -> list[Timer]:
         Timer("evaluation.report_asked", "0 5 1 * * 0", platform.cases.monthly_reports.ask_for_last_month),
         Timer("evaluation.report_made", "* * * * * */10", platform.cases.monthly_reports.make_next),
         Timer("evaluation.months", "*/10 * * * * 45", platform.cases.evaluation.keep_months),
+        Timer("cases.topics", "*/2 * * * * 10", platform.cases.topics.keep),
+        Timer("cases.topics_prune", "37 * * * * 0", platform.cases.topics.prune),
         Timer("cases.group_warnings", "*/5 * * * * 20", platform.cases.linking.warn),
         Timer("cases.recurring", "23 * * * * 0", platform.cases.linking.count_recurring),
         Timer("cases.deadlines", "* * * * * */15", deadlines),

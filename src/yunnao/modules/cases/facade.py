@@ -31,6 +31,7 @@ from yunnao.modules.cases.photos.facade import Photos
 from yunnao.modules.cases.search.exports import Exports
 from yunnao.modules.cases.search.facade import Search
 from yunnao.modules.cases.search.saved import SavedViews
+from yunnao.modules.cases.topics.facade import Topics
 from yunnao.modules.geography.facade import Geography
 from yunnao.modules.identity.facade import Identity
 from yunnao.modules.notifications.facade import Notifications
@@ -63,6 +64,7 @@ class Cases:
         self.imports = Imports(self._parts)
         self.board = Board(self._parts)
         self.linking = Linking(self._parts)
+        self.topics = Topics(self._parts)
         self.evaluation = Evaluation(self._parts)
         self.monthly_reports = Reports(self.evaluation)
         self.mining = Mining(self._parts)

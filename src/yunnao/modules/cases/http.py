@@ -23,6 +23,7 @@ from yunnao.modules.cases.linking import http as linking_http
 from yunnao.modules.cases.photos import http as photos_http
 from yunnao.modules.cases.search import http as search_http
 from yunnao.modules.cases.search import http_exports, http_views
+from yunnao.modules.cases.topics import http as topics_http
 from yunnao.modules.identity.facade import Identity
 
 Shown = models.CaseDetail | models.CaseReceipt
@@ -65,6 +66,7 @@ def router(cases: Cases, identity: Identity) -> APIRouter:
     _add_acting(api, cases)
     # Before the reports' own: `/reports/similar` is no tracking code.
     api.include_router(linking_http.router(cases, identity))
+    api.include_router(topics_http.router(cases.topics))
     api.include_router(reports.router(cases, identity))
     api.include_router(photos_http.router(cases.photos))
     api.include_router(importing_http.router(cases.imports))

@@ -17,6 +17,8 @@ from yunnao.modules.cases.topics.features import DIMENSIONS
 
 JOIN_MIN = 0.09
 """Mean cosine with a topic's messages from which one joins; chosen on known events (`bench/topics.py`)."""
+TOLD_MIN = 3
+"""Messages that make a topic worth telling; fewer might be one person's."""
 BATCH_ROWS = 256
 TERMS_KEPT_MAX = 600
 """Of a topic's sum, the heaviest: the rest is noise of single messages."""
