@@ -102,3 +102,14 @@ async def test_an_anonymous_report_is_taken_once_although_the_phone_changed_its_
             )
             numbers.add(answer.json()["number"])
     assert len(numbers) == 1
+
+
+async def test_the_public_map_tells_category_and_state_and_no_more(town: Town) -> None:
+    old = await town.report("路灯不亮，晚上一片漆黑", lon=120.381234, lat=36.071234)
+    town.clock.forward(days=31)
+    new = await town.report("路灯坏了三天，我叫王五 13800138000", lon=120.384567, lat=36.074567)
+    points = (await town.get(None, "/reports/map"))["items"]
+    assert [point["number"] for point in points] == [new["number"]]
+    assert old["number"] != new["number"]
+    assert set(points[0]) == {"number", "category", "status", "lon", "lat", "opened_at"}
+    assert (points[0]["lon"], points[0]["lat"]) == (120.385, 36.075)

@@ -23,6 +23,7 @@ const routes: RouteRecordRaw[] = [
   { path: '/', name: 'root', redirect: () => useSession().account ? useSession().home : '/signin' },
   { path: '/signin', component: () => import('./pages/SignInPage.vue'), meta: { layout: 'bare', title: 'signin.title' } },
   { path: '/report', component: () => import('./pages/ReportPage.vue'), meta: { layout: 'public', title: 'report.title' } },
+  { path: '/nearby', component: () => import('./pages/NearbyPage.vue'), meta: { layout: 'public', title: 'citizen.nearTitle' } },
   { path: '/track', component: () => import('./pages/TrackEntryPage.vue'), meta: { layout: 'public', title: 'track.title' } },
   { path: '/track/:code', component: () => import('./pages/TrackPage.vue'), props: true, meta: { layout: 'public', title: 'track.title' } },
   { path: '/cockpit', component: () => import('./pages/CockpitPage.vue'), meta: { layout: 'wall', roles: watchers, title: 'cockpit.title' } },

@@ -1,6 +1,7 @@
 import { createI18n } from 'vue-i18n'
 import { bellEn, bellZh } from './bell'
 import { caseworkEn, caseworkZh } from './casework'
+import { citizenEn, citizenZh } from './citizen'
 import { deskEn, deskZh } from './desk'
 import { devicesEn, devicesZh } from './devices'
 import { en } from './en'
@@ -15,7 +16,7 @@ export const i18n = createI18n({
   locale: 'zh',
   fallbackLocale: 'zh',
   messages: {
-    zh: { ...zh, ...bellZh, ...caseworkZh, ...deskZh, ...devicesZh, ...fieldZh, ...netZh, ...rulesZh, ...wallZh },
-    en: { ...en, ...bellEn, ...caseworkEn, ...deskEn, ...devicesEn, ...fieldEn, ...netEn, ...rulesEn, ...wallEn },
+    zh: { ...zh, ...bellZh, ...caseworkZh, ...citizenZh, ...deskZh, ...devicesZh, ...fieldZh, ...netZh, ...rulesZh, ...wallZh },
+    en: { ...en, ...bellEn, ...caseworkEn, ...citizenEn, ...deskEn, ...devicesEn, ...fieldEn, ...netEn, ...rulesEn, ...wallEn },
   },
 })

@@ -1,7 +1,7 @@
 /** Where the reporter is: from the browser, a photo or the map, and what that place is called. */
 import { ref } from 'vue'
 import { api } from '@/api'
-import type { NearPoint, ResolvedPlace } from '@/api/types'
+import type { ResolvedPlace } from '@/api/types'
 
 export interface Place {
   lon: number
@@ -15,7 +15,6 @@ export function usePlace() {
   const place = ref<Place | null>(null)
   const from = ref<'device' | 'photo' | 'map' | null>(null)
   const named = ref<ResolvedPlace | null>(null)
-  const near = ref<NearPoint[]>([])
   const state = ref<'idle' | 'locating' | 'failed' | 'denied'>('idle')
   /** The city's areas were asked and none contains the place. */
   const outside = ref(false)
@@ -27,21 +26,17 @@ export function usePlace() {
     from.value = source
     state.value = 'idle'
     named.value = null
-    near.value = []
     outside.value = false
-    const [resolved, others] = await Promise.allSettled([api.resolve(lon, lat), api.near(lon, lat)])
-    if (place.value?.lon !== lon || place.value.lat !== lat) return
-    if (resolved.status === 'fulfilled') {
-      named.value = resolved.value
-      outside.value = resolved.value.district === null
-    }
-    if (others.status === 'fulfilled') near.value = others.value.items
+    // Without an answer the coordinates alone say where it is.
+    const resolved = await api.resolve(lon, lat).catch(() => null)
+    if (!resolved || place.value?.lon !== lon || place.value.lat !== lat) return
+    named.value = resolved
+    outside.value = resolved.district === null
   }
   function clear(): void {
     place.value = null
     from.value = null
     named.value = null
-    near.value = []
     outside.value = false
   }
   function locate(): void {
@@ -56,5 +51,5 @@ export function usePlace() {
       { enableHighAccuracy: true, timeout: locate_timeout_ms, maximumAge: 60_000 },
     )
   }
-  return { place, from, named, near, state, outside, set, clear, locate }
+  return { place, from, named, state, outside, set, clear, locate }
 }

@@ -9,6 +9,7 @@ import { api } from '@/api'
 import { ApiError, http } from '@/api/client'
 import { db } from '@/lib/offline/db'
 import { newKey } from '@/lib/keys'
+import { keepSent } from '@/lib/reports'
 import { useSession } from './session'
 
 export type EntryState = 'waiting' | 'sending' | 'sent' | 'refused'
@@ -73,10 +74,10 @@ export const useOutbox = defineStore('outbox', () => {
     await db.put('outbox', entry)
   }
   /** Keeps it on this device and begins to send. Rejects where the device cannot keep it. */
-  async function add(input: NewEntry): Promise<string> {
+  async function add(input: NewEntry, key = newKey()): Promise<string> {
     await load()
     const entry: Entry = {
-      ...input, key: newKey(), photos: input.photos.map((p) => ({ ...p, id: p.id ?? null })), madeAt: new Date().toISOString(), state: 'waiting', reason: '', sentAt: null, answer: null,
+      ...input, key, photos: input.photos.map((p) => ({ ...p, id: p.id ?? null })), madeAt: new Date().toISOString(), state: 'waiting', reason: '', sentAt: null, answer: null,
     }
     await db.put('outbox', entry)
     kept.value = [...kept.value, entry]
@@ -99,6 +100,7 @@ export const useOutbox = defineStore('outbox', () => {
       // What has arrived needs no photos here any more.
       await save({ ...now, state: 'sent', photos: [], sentAt: new Date().toISOString(), answer: { number, tracking_code, case_id } })
       locked.value = false
+      if (now.kind === 'report' && number && tracking_code) keepSent({ code: tracking_code, number, text: now.title, time: now.madeAt })
       return true
     } catch (error) {
       if (error instanceof ApiError && !passing(error)) {

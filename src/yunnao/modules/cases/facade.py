@@ -221,6 +221,10 @@ class Cases:
         await add_deadlines(tx, self._parts, items)
         return items
 
+    async def public_map(self, tx: Transaction) -> list[View]:
+        """What was reported of late, for everybody."""
+        return await figures.public_map(tx, self._parts)
+
     async def near(self, tx: Transaction, lon: float, lat: float) -> list[View]:
         return await figures.near(tx, self._parts, lon, lat)
 

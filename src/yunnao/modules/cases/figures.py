@@ -12,6 +12,7 @@ from yunnao.modules.cases.parts import Parts
 from yunnao.modules.cases.views import names
 
 NEAR_POINTS_MAX = 20
+PUBLIC_POINTS_MAX = 2_000
 NEAR_M = 1_500
 NEAR_DAYS = 30
 CATEGORIES_TOLD_MAX = 12
@@ -58,6 +59,14 @@ async def overview(tx: Transaction, parts: Parts) -> dict[str, Any]:
             for row in closed
         ],
     }
+
+
+async def public_map(tx: Transaction, parts: Parts) -> list[dict[str, Any]]:
+    """What was reported of late, for everybody: category, state and day; places to about 100 m."""
+    known = await names(tx, parts)
+    since: datetime = parts.clock.now() - timedelta(days=NEAR_DAYS)
+    found = await store.rows(tx, "cases_public", since=since, limit=PUBLIC_POINTS_MAX)
+    return [{**row, "category": known.category(row["category"])} for row in found]
 
 
 async def near(tx: Transaction, parts: Parts, lon: float, lat: float) -> list[dict[str, Any]]:

@@ -251,7 +251,7 @@ class NearReport(BaseModel):
 
 
 class NearReports(BaseModel):
-    """Nearest first."""
+    """In the order that the door says."""
 
     items: list[NearReport]
     next: None

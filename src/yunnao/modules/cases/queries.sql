@@ -138,6 +138,13 @@ WHERE lon BETWEEN %(lon)s - %(dlon)s AND %(lon)s + %(dlon)s
   AND opened_at >= %(since)s AND status <> 'rejected'
 ORDER BY power((lon - %(lon)s) * cos(radians(%(lat)s)), 2) + power(lat - %(lat)s, 2) LIMIT %(limit)s;
 
+-- name: cases_public
+-- From the newest back along the index of opening times, so that it reads no more rows than it tells.
+SELECT number, category, status, round(lon::numeric, 3)::float8 AS lon, round(lat::numeric, 3)::float8 AS lat, opened_at
+FROM cases."case"
+WHERE opened_at >= %(since)s AND lon IS NOT NULL AND status <> 'rejected' AND merged_into IS NULL
+ORDER BY opened_at DESC LIMIT %(limit)s;
+
 -- name: alarm_lock
 -- Deliveries of events about one thing wait for each other, so that one case is opened.
 SELECT pg_advisory_xact_lock(hashtextextended(%(key)s, 50));

@@ -119,6 +119,13 @@ def _add_reports(api: APIRouter, cases: Cases, identity: Identity, limits: Limit
         limits.lookups.take(_address(request))
         return {"items": await cases.near(tx, lon, lat), "next": None}
 
+    @api.get("/reports/map", response_model=models.NearReports, summary="The public map, newest first")
+    async def public_map(request: Request, response: Response, tx: Tx) -> dict[str, Any]:
+        """Of the last 30 days, without words, photos or persons; places are rounded to about 100 m."""
+        limits.lookups.take(_address(request))
+        response.headers["Cache-Control"] = "public, max-age=60"
+        return {"items": await cases.public_map(tx), "next": None}
+
 
 def _add_tracking(api: APIRouter, cases: Cases, limits: Limits) -> None:
     @api.get("/reports/{tracking_code}", response_model=models.TrackedReport, summary="Track a report")
