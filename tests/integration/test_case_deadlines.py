@@ -175,3 +175,29 @@ async def test_a_case_that_came_in_without_a_deadline_gets_one(town: Town) -> No
         assert await ticking.adopt(tx, town.cases._parts) == 1
     await tick(town)
     assert (await shown(town, case_id))["left_s"] == 28_800
+
+
+async def test_risk_is_told_by_history_and_orders_what_to_look_at_first(town: Town) -> None:
+    for n in range(6):
+        told = await town.report(text="路灯不亮，晚上一片漆黑" if n % 2 else "垃圾堆了一个星期没人清运")
+        account = "lamps" if n % 2 else "south"
+        await town.done(account, told["case_id"], "accept")
+        if not n % 2:
+            town.clock.forward(hours=26)  # waste is always late
+        await town.done(account, told["case_id"], "finish", comment="好了")
+        await town.done("desk", told["case_id"], "pass")
+    lamp, waste = await opened(town), await opened(town, text="垃圾堆了一个星期没人清运")
+    assert (await town.call("desk", "GET", "/api/v1/cases/forecast")).status_code == 404
+    async with town.database.transaction() as tx:
+        await town.cases.forecasts.keep_trained(tx)
+        await town.cases.forecasts.keep_trained(tx)
+        assert await town.cases.forecasts.foretell(tx) == 2
+        assert await town.cases.forecasts.foretell(tx) == 2
+    report = await town.get("leader", "/cases/forecast")
+    assert (report["kind"], report["cases"]) == ("rates", 6)
+    first = await town.get("desk", "/cases?sort=risk&limit=1")
+    assert [item["id"] for item in first["items"]] == [str(waste)]
+    second = await town.get("desk", f"/cases?sort=risk&limit=1&cursor={first['next']}")
+    assert [item["id"] for item in second["items"]] == [str(lamp)]
+    assert 0 < (await shown(town, lamp))["risk"] < (await shown(town, waste))["risk"] <= 1
+    assert (await town.get("lamps", "/cases?sort=risk"))["items"][0]["id"] == str(lamp)

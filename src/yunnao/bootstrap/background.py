@@ -80,6 +80,8 @@ def timers(platform: Platform) -> list[Timer]:
         Timer("cases.group_warnings", "*/5 * * * * 20", platform.cases.linking.warn),
         Timer("cases.recurring", "23 * * * * 0", platform.cases.linking.count_recurring),
         Timer("cases.deadlines", "* * * * * */15", deadlines),
+        Timer("cases.forecast", "*/10 * * * * 20", platform.cases.forecasts.keep_trained),
+        Timer("cases.foretell", "*/2 * * * * 50", platform.cases.forecasts.foretell),
         Timer("cases.adopt_deadlines", "* * * * * 40", platform.cases.adopt_deadlines),
         Timer("cases.resume", "* * * * * */20", resume),
         Timer("cases.archive", "*/10 * * * * 40", archive),

@@ -18,6 +18,7 @@ from yunnao.modules.cases.board.facade import Board
 from yunnao.modules.cases.contracts import ActionData, NewCase, OpenedCase
 from yunnao.modules.cases.deadlines import ticking
 from yunnao.modules.cases.deadlines.facade import add_deadlines
+from yunnao.modules.cases.deadlines.forecasts import Forecasts
 from yunnao.modules.cases.evaluation.facade import Evaluation
 from yunnao.modules.cases.evaluation.reports import Reports
 from yunnao.modules.cases.flows.facade import Flows
@@ -63,6 +64,7 @@ class Cases:
         self.photos = Photos(self._parts)
         self.imports = Imports(self._parts)
         self.board = Board(self._parts)
+        self.forecasts = Forecasts(self._parts)
         self.linking = Linking(self._parts)
         self.topics = Topics(self._parts)
         self.evaluation = Evaluation(self._parts)

@@ -15,6 +15,7 @@ from yunnao.modules.cases.acting.http import IdempotencyKey, IfMatch, sender, ta
 from yunnao.modules.cases.acting.http_models import ActionBody, DecisionBody
 from yunnao.modules.cases.board import http as board_http
 from yunnao.modules.cases.contracts import NewCase, Reporter
+from yunnao.modules.cases.deadlines import http as deadlines_http
 from yunnao.modules.cases.facade import Cases
 from yunnao.modules.cases.flows import http as flows_http
 from yunnao.modules.cases.flows.http_models import CaseFlow
@@ -62,6 +63,7 @@ def router(cases: Cases, identity: Identity) -> APIRouter:
     api.include_router(board_http.router(cases.board))
     api.include_router(acting_http.router(cases.acting))
     api.include_router(flows_http.router(cases.flows))
+    api.include_router(deadlines_http.router(cases.forecasts))
     _add_cases(api, cases, identity)
     _add_acting(api, cases)
     # Before the reports' own: `/reports/similar` is no tracking code.

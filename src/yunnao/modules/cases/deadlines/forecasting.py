@@ -113,7 +113,9 @@ def _load(codes: Array, history: History) -> Array:
     for rows in _groups(codes):
         at = history.opened[rows]
         begun = np.searchsorted(np.sort(at), at, side="left")
-        load[rows] = begun - np.searchsorted(np.sort(closed[rows]), at, side="left")
+        ended = np.searchsorted(np.sort(closed[rows]), at, side="left")
+        # A case that was closed before it was opened, as registers have some, was never in hand.
+        load[rows] = np.maximum(begun - ended, 0)
     return load
 
 
