@@ -88,7 +88,7 @@ async def act(
 
 
 async def save(doing: Doing, state: State) -> None:
-    """Stores what the effects changed, and drops requests that the move has made idle."""
+    """Stores what the effects changed."""
     case = doing.case
     if doing.action.decision is not None or any(
         case[name] != doing.before.row[name] for name in ("department", "due_at", "suspended_at")
@@ -98,14 +98,17 @@ async def save(doing: Doing, state: State) -> None:
     case["workflow"] = state
     if case["category"] != doing.before.row["category"]:
         await indexing.write(doing.tx, doing.snapshot, case)
-    if doing.action.name in LAPSING and doing.before.asked & {"extension", "suspension"}:
-        lapsed = await store.rows(
-            doing.tx, "requests_lapse", case_id=case["id"], kinds=["extension", "suspension"], now=doing.now
-        )
-        for row in lapsed:
-            await note(
-                doing.tx, doing.parts, case["id"], "request_lapsed", SYSTEM, detail={"kind": row["kind"]}
-            )
+
+
+async def lapse(doing: Doing) -> None:
+    """Requests for time that the move has made idle."""
+    if doing.action.name not in LAPSING or not doing.before.asked & {"extension", "suspension"}:
+        return
+    tx, case_id = doing.tx, doing.case["id"]
+    for row in await store.rows(
+        tx, "requests_lapse", case_id=case_id, kinds=["extension", "suspension"], now=doing.now
+    ):
+        await note(tx, doing.parts, case_id, "request_lapsed", SYSTEM, detail={"kind": row["kind"]})
 
 
 async def require_version(tx: Transaction, case_id: UUID, version: int) -> None:
@@ -206,6 +209,7 @@ async def _tell(doing: Doing, row: Row) -> None:
         photos=data.photos,
         detail=doing.detail,
     )
+    await lapse(doing)
     if case["status"] == "closed" and row["status"] != "closed":
         await note(tx, parts, case["id"], "closed", SYSTEM, department=row["department"])
     await announce(tx, doing.snapshot, "cases.case.changed", case)

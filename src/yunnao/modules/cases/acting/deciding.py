@@ -10,7 +10,7 @@ from yunnao.infra.postgres import Row, Transaction
 from yunnao.kernel.errors import Conflict, Forbidden, NotFound
 from yunnao.kernel.principal import SYSTEM, Principal
 from yunnao.modules.cases.acting import clock, parties, store, telling
-from yunnao.modules.cases.acting.act import save
+from yunnao.modules.cases.acting.act import lapse, save
 from yunnao.modules.cases.acting.catalogue import ACTIONS, Action, RequestKind
 from yunnao.modules.cases.acting.doing import Doing
 from yunnao.modules.cases.acting.situation import IN_HAND, situation
@@ -68,6 +68,7 @@ async def decide(
     )
     if doing.action.decision is not None:
         await note(tx, parts, row["id"], doing.action.name, SYSTEM, department=row["department"])
+    await lapse(doing)
     await announce(tx, snapshot, "cases.case.changed", doing.case)
     await telling.decided(tx, parts, snapshot, doing.case, entry, event, request["asked_by"])
     return doing.case
