@@ -13,17 +13,17 @@ AREA_RESOLUTION = 8
 PRIOR = 0.5
 """Added to the past: what never happened may still happen once."""
 COVERED_SHARE = 0.6
-"""A district whose complaint is mostly one quarter's is not warned of besides."""
+"""A district or topic whose complaint is mostly one quarter's is not warned of besides."""
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Crowd:
-    """People who complain of one category in one area."""
+    """People who complain of one category in one area, or of one topic wherever they are."""
 
     place: str
-    """A cell in H3's notation, or a district's code."""
+    """A cell in H3's notation, a district's code, or `topic:` and its id."""
     category: str
     reporters: int
     cases: tuple[Row, ...]
@@ -33,7 +33,7 @@ def crowds(rows: Iterable[Row], reporters_min: int) -> list[Crowd]:
     """Of every area and category with at least so many different reporters, the largest first."""
     members: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
-        for place in places_of(row["cell"], row["district"]):
+        for place in places_of(row):
             members.setdefault((place, row["category"]), []).append(row)
     found = [
         Crowd(place, category, _people(of), tuple(of))
@@ -43,19 +43,16 @@ def crowds(rows: Iterable[Row], reporters_min: int) -> list[Crowd]:
     return sorted(_uncovered(found), key=lambda crowd: (-crowd.reporters, crowd.place, crowd.category))
 
 
-def places_of(cell: int | None, district: str | None) -> list[str]:
-    """The areas that a case counts for."""
+def places_of(row: Row) -> list[str]:
+    """The areas, and the topic, that a case counts for."""
+    cell, district, topic = row["cell"], row["district"], row["topic_id"]
     quarter = [h3.int_to_str(h3.cell_to_parent(cell, AREA_RESOLUTION))] if cell is not None else []
-    return [*quarter, *([district] if district else [])]
+    return [*quarter, *([district] if district else []), *([f"topic:{topic}"] if topic else [])]
 
 
 def usual(past: Iterable[Row], crowd: Crowd, weeks: int) -> float:
     """Cases to be expected there in as many hours, from those of the same hours of `weeks` weeks."""
-    seen = sum(
-        1
-        for row in past
-        if row["category"] == crowd.category and crowd.place in places_of(row["cell"], row["district"])
-    )
+    seen = sum(1 for row in past if row["category"] == crowd.category and crowd.place in places_of(row))
     return (seen + PRIOR) / max(1, weeks)
 
 
@@ -75,19 +72,21 @@ def _people(of: Sequence[Row]) -> int:
 
 
 def _uncovered(found: list[Crowd]) -> list[Crowd]:
-    quarters = [crowd for crowd in found if _is_cell(crowd.place)]
-    return quarters + [
-        crowd
-        for crowd in found
-        if not _is_cell(crowd.place) and not any(_covers(quarter, crowd) for quarter in quarters)
-    ]
+    """The nearest first: a quarter, else a topic, else a district."""
+    kept: list[Crowd] = []
+    for crowd in sorted(found, key=lambda crowd: _width(crowd.place)):
+        if not any(_covers(narrower, crowd) for narrower in kept):
+            kept.append(crowd)
+    return kept
 
 
-def _covers(quarter: Crowd, district: Crowd) -> bool:
-    mine = {row["id"] for row in quarter.cases}
-    both = sum(1 for row in district.cases if row["id"] in mine)
-    return quarter.category == district.category and both >= COVERED_SHARE * len(district.cases)
+def _covers(narrower: Crowd, wider: Crowd) -> bool:
+    mine = {row["id"] for row in narrower.cases}
+    both = sum(1 for row in wider.cases if row["id"] in mine)
+    return narrower.category == wider.category and both >= COVERED_SHARE * len(wider.cases)
 
 
-def _is_cell(place: str) -> bool:
-    return len(place) == 15 and h3.is_valid_cell(h3.str_to_int(place))
+def _width(place: str) -> int:
+    if place.startswith("topic:"):
+        return 1
+    return 0 if len(place) == 15 and h3.is_valid_cell(h3.str_to_int(place)) else 2

@@ -92,7 +92,7 @@ class GroupWarning(BaseModel):
 
     id: UUID
     category: CategoryName
-    place: str = Field(description="A cell of H3 (resolution 8), or a district's code.")
+    place: str = Field(description="A cell of H3 (resolution 8), `topic:` and its id, or a district's code.")
     district: CaseArea | None
     lon: float | None
     lat: float | None

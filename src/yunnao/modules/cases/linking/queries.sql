@@ -178,19 +178,21 @@ ORDER BY reopened DESC, cases DESC, place LIMIT %(limit)s;
 -- name: group_recent
 -- Each case of the newest hours with whoever told of it, as one word that tells people apart: one person who
 -- writes ten times, or sends the same words ten times without a name, is one.
-SELECT c.id, c.category, c.lon, c.lat, c.district, c.opened_at, p.cell,
+SELECT c.id, c.category, c.lon, c.lat, c.district, c.opened_at, p.cell, t.topic_id,
     coalesce(c.reporter_id::text, nullif(c.reporter ->> 'phone', ''), encode(p.words, 'hex')) AS person,
     (SELECT count(*) FROM cases.follower f WHERE f.case_id = c.id) AS followers
 FROM cases.place p JOIN cases."case" c ON c.id = p.case_id
+LEFT JOIN cases.topic_case t ON t.case_id = c.id
 WHERE p.opened_at > %(since)s AND c.source <> 'alarm' AND c.status <> 'rejected' AND c.category IS NOT NULL
 ORDER BY p.opened_at DESC LIMIT %(limit)s;
 
 -- name: group_past
 -- The same hours of past weeks, of the categories in question only.
-SELECT c.category, c.district, p.cell
+SELECT c.category, c.district, p.cell, t.topic_id
 FROM unnest(%(starts)s::timestamptz[], %(ends)s::timestamptz[]) AS w (start, till)
 JOIN cases.place p ON p.category = ANY(%(categories)s::text[]) AND p.opened_at > w.start AND p.opened_at <= w.till
 JOIN cases."case" c ON c.id = p.case_id
+LEFT JOIN cases.topic_case t ON t.case_id = c.id
 WHERE c.source <> 'alarm' AND c.status <> 'rejected' LIMIT %(limit)s;
 
 -- name: place_first
