@@ -178,6 +178,10 @@ async def test_a_ranking_is_fair_and_says_why(judged: JudgedTown) -> None:
         await synthetic(tx, 300)
     await judged.keep()
     params = {**SUMMER, "indicator": "on-time-rate", "by": "department"}
+    kept = await judged.town.get("leader", "/evaluation/ranking", params=params)
+    async with judged.town.database.transaction() as tx:
+        await tx.execute("DELETE FROM cases.evaluation_made WHERE month < '2026-09-01'")
+    assert await judged.town.get("leader", "/evaluation/ranking", params=params) == kept
     told = await judged.town.get("leader", "/evaluation/ranking", params=params)
     # Their cases were made alike: what they differ by is chance, so nobody is before the others.
     assert [item["rank"] for item in told["items"]] == [1, 1, 1]

@@ -21,6 +21,7 @@ from yunnao.modules.cases.evaluation.domain import (
     Part,
     Step,
     Sums,
+    add_months,
     grouped,
     periods,
     whole_months,
@@ -119,13 +120,8 @@ async def behind(
         tx,
         "cases_behind",
         **_columns(snapshot, of),
-        basis=spec.basis,
+        **_predicate(wanted),
         part=part if spec.operator == "share" else "denominator",
-        measure=spec.measure,
-        of_all=wanted.of_all,
-        of_none=wanted.of_none,
-        where_all=wanted.where_all,
-        where_none=wanted.where_none,
         before=before,
         limit=limit,
     )
@@ -134,9 +130,19 @@ async def behind(
 async def mix(
     tx: Transaction, months: Sequence[date], wanted: Declared, cut: Cut
 ) -> dict[tuple[str, str], Sums]:
-    """Sums by (key, category) of whole months."""
-    found = await store.rows(tx, "mix_kept", months=list(months), cut=cut, position=wanted.position)
-    return {(row["key"], row["category"]): _sums(row) for row in found}
+    """Sums by (key, category) of whole months; of those that are not summed yet from their cases."""
+    usable = [row["month"] for row in await store.rows(tx, "months_usable", months=list(months))]
+    found = await store.rows(tx, "mix_kept", months=usable, cut=cut, position=wanted.position)
+    for month in months:
+        if month not in usable:
+            found += await store.rows(
+                tx, "mix_counted", start=month, end=add_months(month, 1), cut=cut, **_predicate(wanted)
+            )
+    cells: dict[tuple[str, str], Sums] = {}
+    for row in found:
+        key = (row["key"], row["category"])
+        cells[key] = cells.get(key, NO_SUMS) + _sums(row)
+    return cells
 
 
 async def labels(tx: Transaction, parts: Parts, cut: Cut, keys: Iterable[str]) -> dict[str, Text]:
@@ -208,6 +214,18 @@ def _columns(snapshot: Snapshot, of: Filter) -> dict[str, Any]:
         "categories": snapshot.below(of.category) if of.category else None,
         "source": of.source,
         "person": UUID(of.person) if of.person else None,
+    }
+
+
+def _predicate(wanted: Declared) -> dict[str, Any]:
+    """Which cases an indicator counts, as queries take it."""
+    return {
+        "basis": wanted.spec.basis,
+        "measure": wanted.spec.measure,
+        "of_all": wanted.of_all,
+        "of_none": wanted.of_none,
+        "where_all": wanted.where_all,
+        "where_none": wanted.where_none,
     }
 
 

@@ -387,3 +387,25 @@ SELECT key, category, sum(denominators[%(position)s])::bigint AS denominator,
 FROM cases.evaluation_month
 WHERE month = ANY(%(months)s::date[]) AND cut = %(cut)s AND category <> ''
 GROUP BY key, category HAVING sum(denominators[%(position)s]) > 0;
+
+-- name: mix_counted
+-- The same from cases, of days in months that are not summed yet.
+WITH told AS (
+    SELECT CASE %(cut)s::text WHEN 'department' THEN department WHEN 'district' THEN district
+               WHEN 'street' THEN street WHEN 'person' THEN person::text END AS key,
+        coalesce(category, '-') AS category, facts,
+        CASE %(measure)s::text WHEN 'response_h' THEN response_h WHEN 'resolution_h' THEN resolution_h
+            WHEN 'handling_h' THEN handling_h WHEN 'score' THEN score END::float8 AS measured
+    FROM cases.fact
+    WHERE CASE %(basis)s::text WHEN 'opened' THEN opened_day >= %(start)s::date AND opened_day < %(end)s::date
+               ELSE closed_day >= %(start)s::date AND closed_day < %(end)s::date END
+      AND facts & %(of_all)s = %(of_all)s AND facts & %(of_none)s = 0
+)
+SELECT key, category,
+    CASE WHEN %(measure)s::text IS NULL THEN count(*) ELSE count(measured) END AS denominator,
+    CASE WHEN %(measure)s::text IS NULL
+         THEN count(*) FILTER (WHERE facts & %(where_all)s = %(where_all)s AND facts & %(where_none)s = 0)::float8
+         ELSE coalesce(sum(measured), 0) END AS numerator,
+    coalesce(sum(measured ^ 2), 0)::float8 AS square
+FROM told WHERE key IS NOT NULL GROUP BY key, category
+HAVING CASE WHEN %(measure)s::text IS NULL THEN count(*) ELSE count(measured) END > 0;

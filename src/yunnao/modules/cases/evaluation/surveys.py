@@ -23,7 +23,7 @@ CLOSED = ("closed", "rated")
 
 @dataclass(frozen=True)
 class Survey:
-    """What was asked and answered in a period.
+    """What was asked and answered in a period. `reached` is of the sample, as the response rate is.
 
     `satisfied_share` and `score` are as answered; the weighted ones count each kind of case (category and
     door) by its part of the closed cases instead of its part of the answers (post-stratification).

@@ -22,7 +22,7 @@ ORDER BY k.attempts, f.closed_day, f.case_id LIMIT %(limit)s;
 -- is estimated, as if all kinds of cases had answered alike often.
 SELECT f.category, f.source, count(*) AS cases, count(*) FILTER (WHERE f.facts & %(sampled)s <> 0) AS sampled,
     count(*) FILTER (WHERE f.facts & %(called)s <> 0) AS called,
-    count(*) FILTER (WHERE f.facts & %(reached)s <> 0) AS reached,
+    count(*) FILTER (WHERE f.facts & (%(sampled)s | %(reached)s) = (%(sampled)s | %(reached)s)) AS reached,
     count(*) FILTER (WHERE f.facts & %(resolved)s <> 0) AS resolved,
     count(*) FILTER (WHERE f.facts & %(rated)s <> 0) AS rated,
     count(f.score) AS scored, sum(f.score) AS score, count(*) FILTER (WHERE f.facts & %(satisfied)s <> 0) AS satisfied
