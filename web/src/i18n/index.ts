@@ -17,7 +17,7 @@ export const i18n = createI18n({
   locale: 'zh',
   fallbackLocale: 'zh',
   messages: {
-    zh: { ...zh, ...bellZh, ...caseworkZh, ...citizenZh, ...deskZh, ...devicesZh, ...fieldZh, ...netZh, ...rulesZh, ...wallZh },
-    en: { ...en, ...bellEn, ...caseworkEn, ...citizenEn, ...deskEn, ...devicesEn, ...fieldEn, ...netEn, ...rulesEn, ...wallEn },
+    zh: { ...zh, ...bellZh, ...caseworkZh, ...citizenZh, ...deskZh, ...devicesZh, ...evaluationZh, ...fieldZh, ...netZh, ...rulesZh, ...wallZh },
+    en: { ...en, ...bellEn, ...caseworkEn, ...citizenEn, ...deskEn, ...devicesEn, ...evaluationEn, ...fieldEn, ...netEn, ...rulesEn, ...wallEn },
   },
 })
