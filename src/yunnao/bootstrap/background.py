@@ -32,6 +32,7 @@ def consumers(platform: Platform) -> list[Consumer]:
         Consumer("access-cut", [CUT], cut_off),
         Consumer("cases-on-alarm", ["sensing.alarm.opened"], on_alarm),
         Consumer("cases-on-alarm-cleared", ["sensing.alarm.cleared"], platform.cases.on_alarm_cleared),
+        Consumer("cases-tell-partners", ["cases.case.changed"], platform.cases.partners.tell),
     ]
 
 
@@ -51,6 +52,7 @@ def timers(platform: Platform) -> list[Timer]:
         await platform.notifications.prune(tx)
         await platform.cases.open311.prune(tx)
         await platform.cases.exports.prune(tx)
+        await platform.cases.imports.prune(tx)
 
     async def deadlines(tx: Transaction) -> None:
         await platform.cases.scan_deadlines(tx, platform.clock.now())
@@ -70,6 +72,7 @@ def timers(platform: Platform) -> list[Timer]:
         Timer("alarms.sweep", "* * * * * */10", platform.alarms.sweep),
         Timer("sensing.count_net", "* * * * * 30", platform.sensing.net.count),
         Timer("sensing.scheduled", "* * * * * */10", platform.scheduled.run),
+        Timer("cases.privacy", "* * * * * 45", platform.cases.privacy.run),
         Timer("cases.open311_tokens", "* * * * * */2", platform.cases.open311.open_deferred),
         Timer("evaluation.keep", "* * * * * */15", platform.cases.evaluation.keep),
         Timer("evaluation.report_asked", "0 5 1 * * 0", platform.cases.monthly_reports.ask_for_last_month),

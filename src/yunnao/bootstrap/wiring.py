@@ -30,6 +30,7 @@ from yunnao.kernel.errors import InvalidInput, Unavailable
 from yunnao.kernel.packs.city import CityPack
 from yunnao.kernel.packs.scene import ScenePack
 from yunnao.modules.cases.facade import Cases
+from yunnao.modules.cases.voice.adapter import HttpSpeech
 from yunnao.modules.geography.facade import Geography
 from yunnao.modules.identity.facade import Identity, Policies
 from yunnao.modules.notifications.facade import Notifications, Ways
@@ -211,7 +212,8 @@ def assemble(
     alarms = Alarms(clock, twin, identity, city.manifest.alarms)
     sharing = Sharing(clock, database, nervous, identity, settings.webhook_networks)
     files = FileStore(settings.files_url)
-    cases = Cases(clock, identity, geography, files, notifications)
+    speech = HttpSpeech(settings.speech_url, settings.speech_token) if settings.speech_url else None
+    cases = Cases(clock, identity, geography, files, notifications, speech)
     return Platform(
         settings=settings,
         servers=servers,

@@ -56,6 +56,8 @@ class Settings:
     smtp_from: str | None = field(metadata=_read("YUNNAO_SMTP_FROM", ""))
     sms_url: str | None = field(metadata=_read("YUNNAO_SMS_URL", ""))
     sms_token: str | None = field(metadata=_read("YUNNAO_SMS_TOKEN", ""))
+    speech_url: str | None = field(metadata=_read("YUNNAO_SPEECH_URL", ""))
+    speech_token: str | None = field(metadata=_read("YUNNAO_SPEECH_TOKEN", ""))
     public_url: str | None = field(metadata=_read("YUNNAO_PUBLIC_URL", ""))
     demo: bool = field(metadata=_read("YUNNAO_DEMO", "0"))
     simulate: bool = field(metadata=_read("YUNNAO_SIMULATE", "<YUNNAO_DEMO>"))
@@ -98,6 +100,8 @@ class Settings:
             smtp_from=environ.get("YUNNAO_SMTP_FROM") or None,
             sms_url=environ.get("YUNNAO_SMS_URL") or None,
             sms_token=environ.get("YUNNAO_SMS_TOKEN") or None,
+            speech_url=environ.get("YUNNAO_SPEECH_URL") or None,
+            speech_token=environ.get("YUNNAO_SPEECH_TOKEN") or None,
             public_url=environ.get("YUNNAO_PUBLIC_URL") or None,
             demo=_switch(environ, "YUNNAO_DEMO", default=False),
             simulate=_switch(

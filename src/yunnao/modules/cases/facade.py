@@ -27,12 +27,16 @@ from yunnao.modules.cases.linking import following
 from yunnao.modules.cases.linking.facade import Decided, Linking, check_comment
 from yunnao.modules.cases.mining.facade import Mining
 from yunnao.modules.cases.open311.facade import Open311
+from yunnao.modules.cases.partners.facade import Partners
 from yunnao.modules.cases.parts import Parts
+from yunnao.modules.cases.patrol.facade import Patrol
 from yunnao.modules.cases.photos.facade import Photos
+from yunnao.modules.cases.privacy.facade import Privacy
 from yunnao.modules.cases.search.exports import Exports
 from yunnao.modules.cases.search.facade import Search
 from yunnao.modules.cases.search.saved import SavedViews
 from yunnao.modules.cases.topics.facade import Topics
+from yunnao.modules.cases.voice.contracts import SpeechToText
 from yunnao.modules.geography.facade import Geography
 from yunnao.modules.identity.facade import Identity
 from yunnao.modules.notifications.facade import Notifications
@@ -56,6 +60,7 @@ class Cases:
         geography: Geography,
         files: FileStore,
         notifications: Notifications,
+        speech: SpeechToText | None = None,
     ) -> None:
         self._parts = Parts(clock, identity, geography, files, notifications)
         self.acting = Acting(self._parts)
@@ -63,6 +68,10 @@ class Cases:
         self.open311 = Open311(self._parts)
         self.photos = Photos(self._parts)
         self.imports = Imports(self._parts)
+        self.partners = Partners(self._parts)
+        self.patrol = Patrol(self._parts)
+        self.privacy = Privacy(self._parts, self.photos)
+        self.speech = speech
         self.board = Board(self._parts)
         self.forecasts = Forecasts(self._parts)
         self.linking = Linking(self._parts)

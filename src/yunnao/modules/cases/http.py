@@ -4,54 +4,33 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ConfigDict
 
 from yunnao.infra.http import CurrentPrincipal, Tx
 from yunnao.infra.idempotency import Remembered
-from yunnao.modules.cases import domain, reports
 from yunnao.modules.cases import http_models as models
+from yunnao.modules.cases import reports
 from yunnao.modules.cases.acting import http as acting_http
 from yunnao.modules.cases.acting.http import IdempotencyKey, IfMatch, sender, tag, version_of
 from yunnao.modules.cases.acting.http_models import ActionBody, DecisionBody
 from yunnao.modules.cases.board import http as board_http
-from yunnao.modules.cases.contracts import NewCase, Reporter
 from yunnao.modules.cases.deadlines import http as deadlines_http
 from yunnao.modules.cases.facade import Cases
 from yunnao.modules.cases.flows import http as flows_http
 from yunnao.modules.cases.flows.http_models import CaseFlow
 from yunnao.modules.cases.importing import http as importing_http
+from yunnao.modules.cases.intake_body import CaseBody, new_case
 from yunnao.modules.cases.linking import http as linking_http
+from yunnao.modules.cases.partners import http as partners_http
+from yunnao.modules.cases.patrol import http as patrol_http
 from yunnao.modules.cases.photos import http as photos_http
+from yunnao.modules.cases.privacy import http as privacy_http
 from yunnao.modules.cases.search import http as search_http
 from yunnao.modules.cases.search import http_exports, http_views
 from yunnao.modules.cases.topics import http as topics_http
+from yunnao.modules.cases.voice import http as voice_http
 from yunnao.modules.identity.facade import Identity
 
 Shown = models.CaseDetail | models.CaseReceipt
-
-
-class ReporterBody(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    name: str | None = None
-    phone: str | None = None
-    email: str | None = None
-
-
-class CaseBody(BaseModel):
-    """A case as an officer or another system opens it; coordinates in WGS 84."""
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-    text: str
-    lon: float | None = None
-    lat: float | None = None
-    address: str | None = None
-    category: str | None = None
-    case_type: str | None = None
-    photos: list[UUID] = []
-    reporter: ReporterBody | None = None
-    fields: dict[str, Any] = {}
 
 
 def router(cases: Cases, identity: Identity) -> APIRouter:
@@ -72,6 +51,10 @@ def router(cases: Cases, identity: Identity) -> APIRouter:
     api.include_router(reports.router(cases, identity))
     api.include_router(photos_http.router(cases.photos))
     api.include_router(importing_http.router(cases.imports))
+    api.include_router(partners_http.router(cases.partners, identity))
+    api.include_router(patrol_http.router(cases))
+    api.include_router(privacy_http.router(cases.privacy))
+    api.include_router(voice_http.router(identity, cases.speech))
     return api
 
 
@@ -94,10 +77,9 @@ def _add_cases(api: APIRouter, cases: Cases, identity: Identity) -> None:
         remembered = Remembered(tx, sender(request, principal), key, ["cases", body.model_dump(mode="json")])
         case_id = await remembered.answer()
         if case_id is None:
-            # A system's account brings in the hotline's cases; it was not on the spot.
-            source: domain.Source = "hotline" if principal.kind == "system" else "officer"
-            opened = await cases.open_case(tx, _new_case(body, source), principal)
-            case_id = str(opened.id)
+            new = new_case(body, principal)
+            brought = await cases.partners.bring(tx, new, body.external_reference, principal)
+            case_id = str(brought.case_id)
             await remembered.keep(case_id)
         return await cases.opened(tx, UUID(case_id), principal)
 
@@ -157,19 +139,3 @@ def _add_acting(api: APIRouter, cases: Cases) -> None:
     @api.post("/requests/{request_id}/withdrawal", response_model=Shown, summary="Withdraw a request")
     async def withdraw(tx: Tx, principal: CurrentPrincipal, request_id: UUID) -> dict[str, Any]:
         return await cases.withdraw(tx, request_id, principal)
-
-
-def _new_case(body: CaseBody, source: domain.Source) -> NewCase:
-    reporter = Reporter(**body.reporter.model_dump()) if body.reporter else None
-    return NewCase(
-        text=body.text,
-        source=source,
-        lon=body.lon,
-        lat=body.lat,
-        address=body.address,
-        category=body.category,
-        case_type=body.case_type,
-        photos=tuple(dict.fromkeys(body.photos)),
-        reporter=reporter,
-        fields=body.fields,
-    )

@@ -237,6 +237,7 @@ class Deliverer:
                     "title": {"zh": zh[0], "en": en[0]},
                     "text": {"zh": zh[1], "en": en[1]},
                     "subject": row["subject"],
+                    "params": row["params"],
                     "urgent": row["urgent"],
                 },
             }

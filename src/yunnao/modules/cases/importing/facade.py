@@ -4,6 +4,7 @@ import asyncio
 import csv
 import io
 from collections.abc import Sequence
+from datetime import timedelta
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -30,6 +31,8 @@ from yunnao.modules.cases.senders import principal_json, principal_of
 
 QUERIES = load_queries("yunnao.modules.cases.importing")
 PREVIEW_ROWS = 20
+FILES_KEPT = timedelta(days=30)
+FILES_REMOVED_MAX = 100
 IMPORTS_ROWS_MAX = 200
 MAPPINGS_MAX = 500
 NAME_CHARS_MAX = 200
@@ -229,6 +232,13 @@ class Imports:
         await self._progress(
             tx, row, "failed", None, 0, 0, 0, 0, {"code": error.code, "params": _params(error)}
         )
+
+    async def prune(self, tx: Transaction) -> None:
+        """Removes sheets a month after their import; for a timer."""
+        wanted = {"before": self._parts.clock.now() - FILES_KEPT, "limit": FILES_REMOVED_MAX}
+        for row in await (await tx.execute(QUERIES["files_expired"], wanted)).fetchall():
+            if not row["shared"]:
+                await self._parts.files.remove(row["file_hash"])
 
     async def _progress(
         self,

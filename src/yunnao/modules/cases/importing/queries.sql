@@ -59,3 +59,13 @@ SELECT name, mapping, changed_at FROM cases.import_mapping ORDER BY name LIMIT %
 
 -- name: mapping_delete
 DELETE FROM cases.import_mapping WHERE name = %(name)s RETURNING name;
+
+-- name: files_expired
+-- A sheet holds who called; once its cases are open it is not needed any more.
+UPDATE cases.import i SET file_hash = '' FROM (
+    SELECT id, file_hash FROM cases.import
+    WHERE state IN ('done', 'failed', 'draft') AND file_hash <> '' AND changed_at < %(before)s
+    ORDER BY changed_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED) AS old
+WHERE i.id = old.id
+RETURNING old.file_hash,
+    EXISTS (SELECT 1 FROM cases.import o WHERE o.file_hash = old.file_hash AND o.id <> i.id) AS shared;

@@ -13,6 +13,7 @@ from yunnao.kernel.text import say
 from yunnao.kernel.time import Clock
 from yunnao.modules.cases.photos.blurring import prepare
 from yunnao.modules.cases.photos.faces import available
+from yunnao.modules.cases.search import indexing
 
 QUERIES = load_queries("yunnao.modules.cases.photos")
 IDLE_S = 2.0
@@ -78,4 +79,6 @@ class Preparer:
                     "thumb_hash": thumb_hash,
                 },
             )
+            if made.text:
+                await indexing.note(tx, row["case_id"], made.text)
         return True

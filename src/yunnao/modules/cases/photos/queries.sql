@@ -1,13 +1,13 @@
 -- Photos of reports.
 
 -- name: photo_take
--- The oldest that nobody has looked through, leased for a while, so that a worker that dies leaves it to
+-- The oldest of a case that nobody has looked through (one without a case is nobody's to see), leased for a while, so that a worker that dies leaves it to
 -- another, and tried a few times only.
 UPDATE cases.photo SET prepare_after = %(until)s, prepare_tries = prepare_tries + 1
 WHERE id = (SELECT id FROM cases.photo
-            WHERE prepared_at IS NULL AND (prepare_after IS NULL OR prepare_after <= %(now)s)
+            WHERE prepared_at IS NULL AND case_id IS NOT NULL AND (prepare_after IS NULL OR prepare_after <= %(now)s)
             ORDER BY created_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-RETURNING id, hash, prepare_tries;
+RETURNING id, case_id, hash, prepare_tries;
 
 -- name: photo_prepared
 UPDATE cases.photo SET prepared_at = %(now)s, found_text = %(text)s, blurred = %(blurred)s,

@@ -1,0 +1,1 @@
+"""Patrol officers: what they see, and what they settle on the spot."""
