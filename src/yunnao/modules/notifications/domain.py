@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,6 +21,7 @@ TEMPLATE_PREFIX = "notice_"
 TEXT_SUFFIX = "_text"
 
 
+@cache
 def kinds() -> dict[str, Text]:
     """Every template that can be told, with its name for lists of preferences."""
     known = catalogue()

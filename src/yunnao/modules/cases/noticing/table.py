@@ -26,6 +26,7 @@ TABLE: dict[str, tuple[Telling, ...]] = {
     "opened": (Telling("case_received", "reporters"),),
     "closed": (Telling("case_closed", "reporters"),),
     "reject": (Telling("case_rejected", "reporters"),),
+    "hand_over": (Telling("case_handed_over", "reporters"),),
     "merged": (Telling("case_merged", "reporters"),),
     "unmerged": (Telling("case_unmerged", "reporters"),),
     "return": (Telling("case_returned", "desk"),),
