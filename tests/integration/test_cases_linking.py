@@ -1,5 +1,6 @@
 """One event, one case: suggestions, merging, everybody who reported kept informed."""
 
+import asyncio
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -163,6 +164,29 @@ async def test_duplicates_merge_by_themselves_only_where_the_city_says_so(town: 
     assert [each["number"] for each in links["merged"]] == [merged["number"]]
     assert links["items"][0]["state"] == "confirmed"
     assert (await tracked(town, merged["tracking_code"]))["main_number"] == main["number"]
+
+
+async def test_two_people_who_merge_two_cases_into_each_other_at_once_make_no_ring(town: Town) -> None:
+    a, b = (await town.report(LONG))["case_id"], (await town.report(LONG))["case_id"]
+    answers = await asyncio.gather(merge(town, a, b), merge(town, b, a))
+    assert sorted(answer.status_code for answer in answers) == [200, 409]
+    merged = await town.rows('SELECT count(*)::int AS n FROM cases."case" WHERE merged_into IS NOT NULL')
+    assert merged == [{"n": 1}]
+
+
+async def test_hostile_questions_of_what_is_known_are_refused_in_a_sentence(town: Town) -> None:
+    for query in (
+        "lon=nan&lat=1",
+        "lon=1e400&lat=1",
+        "lon=36&lat=120",
+        "lon=120.38&lat=36.07&text=%00",
+        "lon=a&lat=b",
+    ):
+        answer = await town.call(None, "GET", f"/api/v1/reports/similar?{query}")
+        assert answer.status_code == 422, answer.text
+    for number in ("%00", "QD-%27%3B--", "x" * 200, "路灯"):
+        assert (await town.call(None, "POST", f"/api/v1/reports/{number}/follow")).status_code == 404
+    assert (await town.get(None, f"/reports/similar?lon={SOUTH[0]}&lat={SOUTH[1]}"))["items"] == []
 
 
 async def test_a_person_dismisses_a_suggestion_and_it_does_not_come_back(town: Town) -> None:

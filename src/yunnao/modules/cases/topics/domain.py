@@ -27,13 +27,16 @@ VOTE_WEIGHT = 0.3
 HALF_LIFE_WEEKS = 26.0
 WEEK = timedelta(weeks=1)
 
+Ints = np.ndarray[tuple[int], np.dtype[np.int_]]
+Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
+
 
 @dataclass
 class Book:
     """The topics that new messages may join: of each the sum and the number of its messages' vectors."""
 
     sums: csr_matrix
-    sizes: np.ndarray[tuple[int], np.dtype[np.float64]]
+    sizes: Floats
 
     @classmethod
     def empty(cls) -> "Book":
@@ -78,21 +81,20 @@ class Book:
         self.sizes = sizes[:topics]
         return joined
 
-    def consolidate(self) -> dict[int, int]:
+    def consolidate(self, among: Sequence[int] | None = None) -> dict[int, int]:
         """Joins topics whose messages are alike on average, likest first, the younger to the older.
 
+        `among`: at least one of the two is of these; none: of all. Single messages have had their chance.
         Returns which topic went into which; the joined ones stay behind, empty.
         """
-        several = np.flatnonzero(self.sizes > 1)
-        if not len(several):
+        several = np.array([topic for topic in (among or range(self.topics)) if self.sizes[topic] > 1], int)
+        blocks = [self._alike(several[at : at + BATCH_ROWS]) for at in range(0, len(several), BATCH_ROWS)]
+        if not blocks:
             return {}
-        found = (self.sums[several] @ self.sums.T).tocoo()
-        one, other = several[found.row], found.col
-        mean = found.data / (self.sizes[one] * self.sizes[other])
-        alike = np.flatnonzero((mean >= JOIN_MIN) & (one != other))
+        one, other, mean = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
         into: dict[int, int] = {}
         rows: dict[int, csr_matrix] = {}
-        for at in alike[np.argsort(-mean[alike], kind="stable")]:
+        for at in np.argsort(-mean, kind="stable"):
             older, younger = sorted((_root(int(one[at]), into), _root(int(other[at]), into)))
             if older == younger:
                 continue
@@ -104,6 +106,14 @@ class Book:
         roots = {topic: _root(topic, into) for topic in into}
         self._move(roots)
         return roots
+
+    def _alike(self, topics: Ints) -> tuple[Ints, Ints, Floats]:
+        """Pairs of one of `topics` and any other that are alike enough, and how much."""
+        found = (self.sums[topics] @ self.sums.T).tocoo()
+        one, other = topics[found.row], found.col.astype(int)
+        mean = found.data / (self.sizes[one] * self.sizes[other])
+        kept = (mean >= JOIN_MIN) & (one != other)
+        return one[kept], other[kept], mean[kept]
 
     def _move(self, roots: dict[int, int]) -> None:
         """Adds the joined topics' sums to those that they went into, and empties them."""

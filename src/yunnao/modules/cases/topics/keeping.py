@@ -101,7 +101,7 @@ def _link(state: Row, rows: list[Row], new: list[Row]) -> Linked:
     found = counts([(row["title"], row["text"]) for row in new])
     rarity.learn(found)
     topics = book.add(rarity.weighted(found))
-    return Linked(book, rarity, topics, book.consolidate())
+    return Linked(book, rarity, topics, book.consolidate(sorted(set(topics))))
 
 
 async def _write(tx: Transaction, held: list[Held], found: Linked, new: list[Row]) -> list[int]:
