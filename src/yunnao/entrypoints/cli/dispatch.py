@@ -1,33 +1,41 @@
-"""`yunnao dispatch train|evaluate`: the dispatcher standing alone, without a running platform."""
+"""`yunnao dispatch`: the dispatcher standing alone by files, or the city's own, by its cases."""
 
+import asyncio
 import codecs
 import csv
 import io
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import typer
 
+from yunnao.bootstrap import open_database
+from yunnao.entrypoints.cli.run import settings
+from yunnao.infra.clock import SystemClock
+from yunnao.infra.files import FileStore
 from yunnao.infra.paths import project_root
+from yunnao.infra.postgres import Transaction
 from yunnao.infra.settings import Settings
 from yunnao.kernel.errors import InvalidInput, YunnaoError
 from yunnao.kernel.text import say
 from yunnao.modules.cases.dispatch.evaluation import evaluate as evaluate_model
+from yunnao.modules.cases.dispatch.learning.facade import Learning
 from yunnao.modules.cases.dispatch.model import Model
 from yunnao.modules.cases.dispatch.training import train as train_model
 from yunnao.scenes import load_scenes
+
+T = TypeVar("T")
 
 group = typer.Typer(help="Train and judge the dispatcher's text classifier.", no_args_is_help=True)
 
 CELL_CHARS_MAX = 10_000_000
 ENCODINGS = ("utf-8-sig", "gb18030")
 """Tried in this order: what is valid UTF-8 is hardly ever meant as GB 18030 (which holds GBK)."""
-SOURCES = typer.Argument(..., help="FILE::TEXTCOLUMN[,TEXTCOLUMN]::LABELCOLUMN; several are one set.")
 AS_JSON = typer.Option(False, "--json", help="The JSON only.")
 
 
@@ -94,29 +102,36 @@ def read_all(sources: Sequence[str]) -> tuple[list[str], list[str]]:
     return texts, labels
 
 
-@group.command("train", help="Train a model from CSV files, or from the examples of scene packs.")
+@group.command("train", help="Train from CSV files or scene packs; without them: the city's challenger.")
 def train(
     sources: list[str] = typer.Argument(None, help="FILE::TEXTCOLUMN[,TEXTCOLUMN]::LABELCOLUMN"),
-    model: Path = typer.Option(..., help="The file to write."),
+    model: Path | None = typer.Option(None, help="The file to write."),
     scenes: list[Path] = typer.Option([], "--scene", help="A scene's folder; its examples are taught."),
     as_json: bool = AS_JSON,
 ) -> None:
     try:
+        if model is None:
+            if sources or scenes:
+                raise InvalidInput("dispatch_model_file_missing")
+            _print(_of_city(Learning.train), as_json)
+            return
         texts, labels = read_all(sources or [])
         hints: dict[str, list[str]] = {}
         if scenes:
             _add_scenes(scenes, texts, labels, hints)
         trained = train_model(texts, labels, hints)
         model.write_bytes(trained.dump())
+    except OSError as error:
+        _fail(InvalidInput("dispatch_file_unreadable", file=error.filename, detail=error.strerror))
     except YunnaoError as error:
         _fail(error)
     _print(trained.report, as_json)
 
 
-@group.command("evaluate", help="Judge a model on texts whose labels are known.")
+@group.command("evaluate", help="Judge a model on texts whose labels are known; without files: the city's.")
 def evaluate(
-    sources: list[str] = SOURCES,
-    model: Path = typer.Option(..., help="A file that `train` wrote."),
+    sources: list[str] = typer.Argument(None, help="FILE::TEXTCOLUMN[,TEXTCOLUMN]::LABELCOLUMN"),
+    model: Path | None = typer.Option(None, help="A file that `train` wrote."),
     threshold: float = typer.Option(0.7, min=0, max=1, help="Dispatched automatically from here on."),
     labels_file: Path | None = typer.Option(
         None, "--labels", help="JSON object: the model's category to the files' label."
@@ -124,7 +139,12 @@ def evaluate(
     as_json: bool = AS_JSON,
 ) -> None:
     try:
-        texts, labels = read_all(sources)
+        if model is None:
+            if sources:
+                raise InvalidInput("dispatch_model_file_missing")
+            _print(_of_city(Learning.evaluate), as_json)
+            return
+        texts, labels = read_all(sources or [])
         if not texts:
             raise InvalidInput("dispatch_rows_missing")
         loaded = Model.load(model.read_bytes())
@@ -135,6 +155,42 @@ def evaluate(
     except YunnaoError as error:
         _fail(error)
     _print(figures, as_json)
+
+
+@group.command("promote", help="Put the city's challenger in place, unless it is worse on held-out cases.")
+def promote(as_json: bool = AS_JSON) -> None:
+    try:
+        _print(_of_city(Learning.promote), as_json)
+    except YunnaoError as error:
+        _fail(error)
+
+
+@group.command("models", help="The city's models, newest first, with their reports.")
+def models(as_json: bool = AS_JSON) -> None:
+    try:
+        found = _of_city(Learning.models)
+    except YunnaoError as error:
+        _fail(error)
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False, default=str))
+        return
+    for each in found:
+        report, mark = each["report"], "*" if each["champion"] else " "
+        print(
+            f"{mark} {each['hash'][:12]}  {each['trained_at']:%Y-%m-%d %H:%M}Z  {each['taught_by']:8}  "
+            f"rows {report['rows']}  macro_f1 {report['macro_f1']}"
+        )
+
+
+def _of_city(work: Callable[[Learning, Transaction], Awaitable[T]]) -> T:
+    """Does `work` in one transaction on the city's store."""
+    own = settings()
+
+    async def opened() -> T:
+        async with open_database(own) as database, database.transaction() as tx:
+            return await work(Learning(SystemClock(), FileStore(own.files_url)), tx)
+
+    return asyncio.run(opened())
 
 
 def _add_scenes(
@@ -150,10 +206,10 @@ def _add_scenes(
 
 def _print(figures: Any, as_json: bool) -> None:
     if as_json:
-        print(json.dumps(figures, ensure_ascii=False))
+        print(json.dumps(figures, ensure_ascii=False, default=str))
         return
     for name, value in figures.items():
-        print(f"{name:20} {json.dumps(value, ensure_ascii=False)}")
+        print(f"{name:20} {json.dumps(value, ensure_ascii=False, default=str)}")
 
 
 def _fail(error: YunnaoError) -> NoReturn:

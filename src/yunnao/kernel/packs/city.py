@@ -54,6 +54,14 @@ class CityManifest(Model):
     dispatch_confidence_min: float = Field(
         0.7, ge=0, le=1, description="Below this confidence a person dispatches."
     )
+    dispatch_precision: float | None = Field(
+        None,
+        ge=0.5,
+        lt=1,
+        description="Promised share of right ones among what is dispatched automatically, e.g. 0.95. Once "
+        "the city's own cases have taught the dispatcher, thresholds are chosen for each category so that "
+        "it is kept; until then, and where none is declared, dispatch_confidence_min is the threshold.",
+    )
     alarms: AlarmDefaults = AlarmDefaults()
     linking: Linking = Linking()
     escalation: list[Escalation] = Field(

@@ -1,24 +1,17 @@
 """Installing the cases' part of packs, and teaching the dispatcher from their examples."""
 
-import asyncio
-
-import structlog
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 from psycopg.types.json import Jsonb
 
-from yunnao.infra.files import FileStore
 from yunnao.infra.postgres import Transaction
 from yunnao.kernel.errors import InvalidInput
 from yunnao.kernel.packs.city import CityPack
 from yunnao.kernel.packs.scene import ScenePack
-from yunnao.modules.cases.dispatch import training
 from yunnao.modules.cases.domain import number_prefix
 from yunnao.modules.cases.flows.flow import Flow
 from yunnao.modules.cases.linking.rules import install_rules
 from yunnao.modules.cases.store import QUERIES
-
-log = structlog.get_logger()
 
 
 async def install_city(tx: Transaction, pack: CityPack) -> None:
@@ -31,6 +24,7 @@ async def install_city(tx: Transaction, pack: CityPack) -> None:
             "number_prefix": number_prefix(pack.manifest.city),
             "time_zone": pack.manifest.time_zone,
             "confidence_min": pack.manifest.dispatch_confidence_min,
+            "precision": pack.manifest.dispatch_precision,
             "fallback": pack.fallback,
             "calendar": Jsonb(pack.calendar.model_dump(mode="json")),
             "escalation": Jsonb([rung.model_dump() for rung in pack.manifest.escalation]),
@@ -118,31 +112,3 @@ async def _install_categories(tx: Transaction, pack: ScenePack) -> None:
             ),
         },
     )
-
-
-async def ensure_trained(tx: Transaction, files: FileStore) -> None:
-    """Trains a model when the examples are others than those of the current one.
-
-    Too few examples leave the dispatcher without a model: every text then goes to the desk.
-    """
-    rows = await (await tx.execute(QUERIES["examples_list"])).fetchall()
-    names = await (await tx.execute(QUERIES["categories_list"])).fetchall()
-    texts, labels = [row["text"] for row in rows], [row["category"] for row in rows]
-    hints = {row["code"]: [row["name"]["zh"], *row["keywords"]] for row in names if not row["retired"]}
-    current = await (await tx.execute(QUERIES["model_current"])).fetchone()
-    wanted = training.examples_hash(texts, labels, hints)
-    if current is not None and current["examples_hash"] == wanted:
-        return
-    try:
-        trained = await asyncio.to_thread(training.train, texts, labels, hints)
-    except InvalidInput as error:
-        log.warning("dispatch_untrained", reason=str(error))
-        return
-    content_hash = await files.put(trained.dump())
-    await tx.execute(QUERIES["model_step_down"])
-    await tx.execute(
-        QUERIES["model_upsert"],
-        {"hash": content_hash, "examples_hash": wanted, "report": Jsonb(dict(trained.report))},
-    )
-    await tx.execute(QUERIES["revision_next"])
-    log.info("dispatch_trained", **{k: v for k, v in trained.report.items() if k != "coverage_at"})

@@ -19,6 +19,7 @@ from yunnao.modules.cases.contracts import ActionData, NewCase, OpenedCase
 from yunnao.modules.cases.deadlines import ticking
 from yunnao.modules.cases.deadlines.facade import add_deadlines
 from yunnao.modules.cases.deadlines.forecasts import Forecasts
+from yunnao.modules.cases.dispatch.learning.facade import Learning
 from yunnao.modules.cases.evaluation.facade import Evaluation
 from yunnao.modules.cases.evaluation.reports import Reports
 from yunnao.modules.cases.flows.facade import Flows
@@ -80,6 +81,7 @@ class Cases:
         self.monthly_reports = Reports(self.evaluation)
         self.mining = Mining(self._parts)
         self.search = Search(self._parts)
+        self.learning = Learning(clock, files)
         self.saved_views = SavedViews(self._parts, self.search)
         self.exports = Exports(self._parts, self.search)
 
@@ -99,7 +101,7 @@ class Cases:
 
     async def ensure_trained(self, tx: Transaction) -> None:
         """Teaches the dispatcher where the installed examples have changed; else does nothing."""
-        await catalog.ensure_trained(tx, self._parts.files)
+        await self.learning.ensure_trained(tx)
 
     async def warm_up(self, tx: Transaction) -> None:
         """Loads the current model, which takes seconds, before the first text asks for it."""

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -129,6 +130,8 @@ async def attach_photos(
 async def matrix(tx: Transaction, parts: Parts, snapshot: Snapshot, areas: Mapping[str, Area]) -> Matrix:
     """What a dispatch is decided by."""
     departments = await parts.departments(tx, snapshot)
+    promise = snapshot.city.precision if snapshot.model_keeps_promises else None
+    model = await parts.models.get(snapshot.model_hash) if promise is not None else None
     return Matrix(
         snapshot.duties,
         Offices(
@@ -141,6 +144,7 @@ async def matrix(tx: Transaction, parts: Parts, snapshot: Snapshot, areas: Mappi
         lambda code: snapshot.categories[code].name if code in snapshot.categories else _same(code),
         lambda code: departments[code].name if code in departments else _same(code),
         lambda code: areas[code].name if code in areas else _same(code),
+        partial(model.threshold, promise) if model and promise is not None else None,
     )
 
 

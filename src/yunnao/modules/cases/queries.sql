@@ -7,16 +7,17 @@ SELECT revision FROM cases.revision;
 UPDATE cases.revision SET revision = nextval('cases.number');
 
 -- name: city_upsert
-INSERT INTO cases.city (city, code, number_prefix, time_zone, dispatch_confidence_min, fallback, calendar, doors,
+INSERT INTO cases.city (city, code, number_prefix, time_zone, dispatch_confidence_min, dispatch_precision, fallback, calendar, doors,
     escalation)
-VALUES (%(city)s, %(code)s, %(number_prefix)s, %(time_zone)s, %(confidence_min)s, %(fallback)s, %(calendar)s, %(doors)s, %(escalation)s)
+VALUES (%(city)s, %(code)s, %(number_prefix)s, %(time_zone)s, %(confidence_min)s, %(precision)s, %(fallback)s, %(calendar)s, %(doors)s, %(escalation)s)
 ON CONFLICT (one) DO UPDATE SET city = excluded.city, code = excluded.code,
     number_prefix = excluded.number_prefix, time_zone = excluded.time_zone,
-    dispatch_confidence_min = excluded.dispatch_confidence_min, fallback = excluded.fallback,
+    dispatch_confidence_min = excluded.dispatch_confidence_min,
+    dispatch_precision = excluded.dispatch_precision, fallback = excluded.fallback,
     calendar = excluded.calendar, doors = excluded.doors, escalation = excluded.escalation;
 
 -- name: city_get
-SELECT city, code, number_prefix, time_zone, dispatch_confidence_min, fallback, calendar, doors, escalation
+SELECT city, code, number_prefix, time_zone, dispatch_confidence_min, dispatch_precision, fallback, calendar, doors, escalation
 FROM cases.city;
 
 -- name: duties_delete
@@ -80,20 +81,8 @@ DELETE FROM cases.example WHERE scene = %(scene)s;
 INSERT INTO cases.example (scene, category, position, text)
 SELECT %(scene)s, * FROM unnest(%(categories)s::text[], %(positions)s::int[], %(texts)s::text[]);
 
--- name: examples_list
--- In a fixed order, so that equal examples have an equal hash.
-SELECT category, text FROM cases.example ORDER BY scene, category, position;
-
 -- name: model_current
-SELECT hash, examples_hash, report, trained_at FROM cases.dispatch_model WHERE current;
-
--- name: model_step_down
-UPDATE cases.dispatch_model SET current = false WHERE current;
-
--- name: model_upsert
-INSERT INTO cases.dispatch_model (hash, examples_hash, report, current)
-VALUES (%(hash)s, %(examples_hash)s, %(report)s, true)
-ON CONFLICT (hash) DO UPDATE SET current = true, examples_hash = excluded.examples_hash;
+SELECT hash, taught_by FROM cases.dispatch_model WHERE current;
 
 -- name: number_of_day
 -- Nothing comes back on the first case of a day.

@@ -54,6 +54,7 @@ class City:
     city: str
     number_prefix: str
     confidence_min: float
+    precision: float | None
     fallback: str
     calendar: WorkingCalendar
     escalation: tuple[Escalation, ...]
@@ -73,6 +74,8 @@ class Snapshot:
     case_types: Mapping[str, CaseTypeNode]
     duties: Sequence[DutyRow]
     model_hash: str | None
+    model_keeps_promises: bool
+    """Taught by the city's own cases: examples written for packs cannot promise a precision."""
     linking: Linking = field(default_factory=Linking)
     _below: dict[str, list[str]] = field(default_factory=dict, repr=False)
 
@@ -186,6 +189,7 @@ async def _load(tx: Transaction, revision: int) -> Snapshot:
             city["city"],
             city["number_prefix"],
             city["dispatch_confidence_min"],
+            city["dispatch_precision"],
             city["fallback"],
             WorkingCalendar.from_pack(calendar, city["time_zone"]),
             tuple(Escalation(**rung) for rung in city["escalation"]),
@@ -220,5 +224,6 @@ async def _load(tx: Transaction, revision: int) -> Snapshot:
         },
         [DutyRow(row["category"], row["area"], row["department"]) for row in duties],
         model["hash"] if model else None,
+        model is not None and model["taught_by"] == "cases",
         await load_rules(tx),
     )

@@ -125,7 +125,8 @@ def choose_thresholds(confidence: Array, right: Array, told: Array, promise: flo
     kept = np.flatnonzero(confidence >= floors)
     order = kept[np.argsort(-confidence[kept], kind="stable")]
     errors = np.cumsum(~right[order])
-    held = np.flatnonzero((errors + 1) / (np.arange(1, len(order) + 1) + 1) <= 1 - promise + 1e-12)
+    kept_promise = (errors + 1) / (np.arange(1, len(order) + 1) + 1) <= 1 - promise + 1e-12
+    held = np.flatnonzero(kept_promise & _last_of_equal(confidence[order]))
     city = float(confidence[order[held[-1]]]) if held.size else OUT_OF_REACH
     return Thresholds(city, {each: bound for each, bound in by_class.items() if bound > city})
 
@@ -139,8 +140,14 @@ def _class_threshold(confidence: Array, right: Array, promise: float) -> float:
     # Wilson's upper bound of the precision.
     middle = share + z2 / (2 * count)
     spread = SIGNIFICANT_Z * np.sqrt(share * (1 - share) / count + z2 / (4 * count**2))
-    held = np.flatnonzero((middle + spread) / (1 + z2 / count) >= promise)
+    not_below = (middle + spread) / (1 + z2 / count) >= promise
+    held = np.flatnonzero(not_below & _last_of_equal(confidence[order]))
     return float(confidence[order[held[-1]]]) if held.size else OUT_OF_REACH
+
+
+def _last_of_equal(falling: Array) -> Array:
+    """A threshold takes in all that are equal to it, so only the last of them can be one."""
+    return np.append(falling[1:] < falling[:-1], True)[: len(falling)]
 
 
 def expected_calibration_error(confidence: Array, right: Array, bins: int = BINS) -> float:

@@ -26,6 +26,14 @@ class Matrix:
     category_name: Callable[[str], Text]
     department_name: Callable[[str], Text]
     area_name: Callable[[str], Text]
+    threshold_of: Callable[[str], float] | None = None
+    """The threshold of a category that the text tells, where the city promises a precision."""
+
+    def bound(self, category: str | None) -> float:
+        if category is None or self.threshold_of is None:
+            return self.threshold
+        # Above 1 stands for out of reach, and no told confidence reaches 1.
+        return min(1.0, self.threshold_of(category))
 
 
 @dataclass(frozen=True)
@@ -63,21 +71,22 @@ def decide(
     reasons.append(_duty(matrix, found.row, found.department))
     if found.place_missing:
         reasons.append(_say("dispatch_reason_place_missing"))
-    if confidence < matrix.threshold:
+    threshold = matrix.threshold if given is not None else matrix.bound(category)
+    if confidence < threshold:
         reasons.append(
             _say(
                 "dispatch_reason_unsure",
                 confidence=_percent(confidence),
-                threshold=_percent(matrix.threshold),
+                threshold=_percent(threshold),
             )
         )
-    automatic = not doubt and confidence >= matrix.threshold and not found.place_missing
+    automatic = not doubt and confidence >= threshold and not found.place_missing
     guesses = prediction.guesses if prediction else ()
     return Dispatch(
         category,
         found.department,
         confidence,
-        matrix.threshold,
+        threshold,
         automatic and category is not None,
         tuple(reasons),
         tuple(guess for guess in guesses if guess.category != category),
@@ -98,7 +107,7 @@ def _category(
         related = best is not None and (
             given in matrix.path(best.category) or best.category in matrix.path(given)
         )
-        if best is None or related or best.confidence < matrix.threshold:
+        if best is None or related or best.confidence < matrix.bound(best.category):
             return given, max(CHOSEN_CONFIDENCE, best.confidence if best and related else 0.0), False
         reasons.append(
             _say_names(

@@ -7,6 +7,7 @@ weights of the unscaled features. Their votes are weighed by multinomial logisti
 of held-out texts (stacking, Wolpert 1992).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,9 +71,11 @@ def outputs(classes: int, *, full: bool) -> int:
     return 2 * classes if full else classes
 
 
-def enough_for_all(targets: Array, classes: int) -> bool:
-    """Whether each class has examples enough for every member and a stack."""
-    return bool(np.bincount(targets, minlength=classes).min() >= ROWS_PER_CLASS_MIN)
+def enough_for_all(documents: Sequence[str], targets: Array, classes: int) -> bool:
+    """Whether each class has different texts enough for every member and a stack."""
+    different = dict(zip(documents, targets.tolist(), strict=True))
+    counts = np.bincount(list(different.values()), minlength=classes)
+    return bool(counts.min() >= ROWS_PER_CLASS_MIN)
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ def train(
     vocabulary = learn_vocabulary(documents)
     targets = np.array([position[labels[i]] for i in kept] + [target for _, target in known_hints])
     judged = len(documents)
-    full = enough_for_all(targets[:judged], len(classes))
+    full = enough_for_all(documents, targets[:judged], len(classes))
     chars_max = features.NGRAM_CHARS_MAX if full else features.NGRAM_FEW_CHARS_MAX
     taught = [*documents, *(text for text, _ in known_hints)]
     counted = features.count(taught, Splitter(vocabulary), chars_max)
