@@ -39,6 +39,7 @@ const routes: RouteRecordRaw[] = [
   { path: '/evaluation/ranking', component: () => import('./pages/evaluation/RankingPage.vue'), meta: { layout: 'office', roles: ['dispatcher', 'leader'], title: 'evaluation.rankingTitle' } },
   { path: '/evaluation/process', component: () => import('./pages/evaluation/ProcessPage.vue'), meta: { layout: 'office', roles: ['dispatcher', 'leader', 'data_steward'], title: 'evaluation.processTitle' } },
   { path: '/evaluation/reports', component: () => import('./pages/evaluation/ReportsPage.vue'), meta: { layout: 'office', roles: ['dispatcher', 'leader'], title: 'evaluation.reportsTitle' } },
+  { path: '/topics/:tab(hot|places|groups)?/:id?', component: () => import('./pages/TopicsPage.vue'), props: true, meta: { layout: 'office', roles: ['dispatcher', 'leader', 'department_staff'], title: 'topics.title' } },
   { path: '/net', component: () => import('./pages/net/NetOverviewPage.vue'), meta: { layout: 'office', roles: [...observers, 'administrator'], title: 'net.title' } },
   { path: '/net/map', component: () => import('./pages/net/NetMapPage.vue'), meta: { layout: 'office', roles: observers, title: 'net.mapTitle' } },
   { path: '/net/quarantine', component: () => import('./pages/net/QuarantinePage.vue'), meta: { layout: 'office', roles: ['data_steward', 'administrator'], title: 'net.quarantineTitle' } },

@@ -274,6 +274,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/case-exports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The files that you asked for */
+        get: operations["all_exports_api_v1_case_exports_get"];
+        put?: never;
+        /** Ask for a large file */
+        post: operations["ask_api_v1_case_exports_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/case-exports/{export_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How far a file is */
+        get: operations["one_api_v1_case_exports__export_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/case-exports/{export_id}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A file that is ready */
+        get: operations["content_api_v1_case_exports__export_id__file_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/case-links": {
         parameters: {
             query?: never;
@@ -291,6 +343,76 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/case-views": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Saved views, one's own and shared ones */
+        get: operations["all_views_api_v1_case_views_get"];
+        put?: never;
+        /** Save a view */
+        post: operations["make_api_v1_case_views_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/case-views/counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many cases each view has */
+        get: operations["counts_api_v1_case_views_counts_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/case-views/{view_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Change a view of one's own */
+        put: operations["change_api_v1_case_views__view_id__put"];
+        post?: never;
+        /** Delete a view of one's own */
+        delete: operations["delete_api_v1_case_views__view_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/case-views/{view_id}/default": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Begin with a view, or no longer */
+        put: operations["begin_api_v1_case_views__view_id__default_put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/cases": {
         parameters: {
             query?: never;
@@ -298,11 +420,31 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Cases that you may see, newest first */
+        /** Cases that you may see, by any filter */
         get: operations["page_api_v1_cases_get"];
         put?: never;
         /** Open a case */
         post: operations["open_case_api_v1_cases_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases/actions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * The same action on several cases
+         * @description Each by itself: what fails takes nothing else with it.
+         */
+        post: operations["act_on_many_api_v1_cases_actions_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -326,6 +468,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cases/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Cases of a filter as a file */
+        get: operations["at_once_api_v1_cases_export_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/cases/map": {
         parameters: {
             query?: never;
@@ -333,8 +492,42 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Cases as GeoJSON points */
+        /** The newest cases with a place, as GeoJSON */
         get: operations["points_api_v1_cases_map_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases/map/cells": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many cases, by place and day */
+        get: operations["cells_api_v1_cases_map_cells_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases/parts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Cases of others that wait for your department's part */
+        get: operations["parts_api_v1_cases_parts_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -405,8 +598,9 @@ export interface paths {
         put?: never;
         /**
          * Act on a case
-         * @description With an `Idempotency-Key` a repeated request acts once: phones send again what they cannot
-         *     know to have arrived.
+         * @description With the version that was seen (`If-Match` or `version`) it is refused if the case has changed
+         *     since: 409 `case_changed` tells what changed. With an `Idempotency-Key` a repeated request acts
+         *     once: phones send again what they cannot know to have arrived.
          */
         post: operations["act_api_v1_cases__case_id__actions__action__post"];
         delete?: never;
@@ -1248,6 +1442,60 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/flows": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Versions of flows and their cases */
+        get: operations["versions_api_v1_flows_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/flows/{case_type}/migrate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Move running cases to another version of their flow
+         * @description Tells first, unless `dry_run` is false: which cases can move, which not and why.
+         */
+        post: operations["migrate_api_v1_flows__case_type__migrate_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/flows/{case_type}/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One version's BPMN */
+        get: operations["source_api_v1_flows__case_type___version__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/forecast": {
         parameters: {
             query?: never;
@@ -1262,6 +1510,40 @@ export interface paths {
         get: operations["forecast_api_v1_forecast_get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/group-warnings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Group complaints, warned of early */
+        get: operations["warnings_api_v1_group_warnings_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/group-warnings/{warning_id}/acknowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Answer for a group complaint */
+        post: operations["acknowledge_api_v1_group_warnings__warning_id__acknowledge_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1307,6 +1589,127 @@ export interface paths {
         get: operations["get_groups_api_v1_history_groups_get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/import-mappings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Mappings of columns that were saved */
+        get: operations["listed_api_v1_import_mappings_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/import-mappings/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Save a mapping of columns */
+        put: operations["save_api_v1_import_mappings__name__put"];
+        post?: never;
+        /** Delete a mapping of columns */
+        delete: operations["delete_api_v1_import_mappings__name__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Imports, newest first */
+        get: operations["listed_api_v1_imports_get"];
+        put?: never;
+        /** Send a sheet (CSV or XLSX) */
+        post: operations["create_api_v1_imports_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/imports/{import_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How far an import is */
+        get: operations["get_api_v1_imports__import_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/imports/{import_id}/errors.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Records that were refused, and why */
+        get: operations["errors_api_v1_imports__import_id__errors_csv_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/imports/{import_id}/mapping": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Correct a draft */
+        put: operations["remap_api_v1_imports__import_id__mapping_put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/imports/{import_id}/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Open the cases of a draft */
+        post: operations["start_api_v1_imports__import_id__start_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1922,6 +2325,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/recurring-places": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Places where trouble comes back after it was closed */
+        get: operations["recurring_api_v1_recurring_places_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/reports": {
         parameters: {
             query?: never;
@@ -2036,6 +2456,63 @@ export interface paths {
         put?: never;
         /** Rate how a report was handled */
         post: operations["rate_api_v1_reports__tracking_code__rating_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/requests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What waits for your decision
+         * @description With `asked`: also what you or your department ask for.
+         */
+        get: operations["requests_api_v1_requests_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/requests/{request_id}/decision": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Grant or refuse a request
+         * @description Never your own, nor your department's, nor an appeal against your own verdict.
+         */
+        post: operations["decide_api_v1_requests__request_id__decision_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/requests/{request_id}/withdrawal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Withdraw a request */
+        post: operations["withdraw_api_v1_requests__request_id__withdrawal_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2469,6 +2946,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/topics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What many people speak of, week by week */
+        get: operations["hottest_api_v1_topics_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/topics/{topic_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One topic and its cases */
+        get: operations["topic_api_v1_topics__topic_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/id/resolve": {
         parameters: {
             query?: never;
@@ -2689,8 +3200,16 @@ export interface components {
             /** Roles */
             roles: string[];
         };
-        /** ActionBody */
+        /**
+         * ActionBody
+         * @description What comes with an action; `needs` and `offers` of a case's actions tell which of it.
+         */
         ActionBody: {
+            /**
+             * About
+             * @description What an appeal is about.
+             */
+            about?: ("responsibility" | "check") | null;
             /** Category */
             category?: string | null;
             /** Comment */
@@ -2698,12 +3217,48 @@ export interface components {
             /** Department */
             department?: string | null;
             /**
+             * Departments
+             * @description That take part, or no longer.
+             * @default []
+             */
+            departments?: string[];
+            /**
+             * Hours
+             * @description More time, on the clock of the case's limit.
+             */
+            hours?: number | null;
+            /**
+             * Party
+             * @description Outside, who has it.
+             */
+            party?: string | null;
+            /**
              * Photos
              * @default []
              */
             photos?: string[];
+            /**
+             * Reason
+             * @description Why it is asked for, or why it is done all the same.
+             */
+            reason?: string | null;
             /** Score */
             score?: number | null;
+            /**
+             * Text
+             * @description Of a sub-case: what is to be done.
+             */
+            text?: string | null;
+            /**
+             * Until
+             * @description More time instead of hours; the end of a suspension; a supervisor's date.
+             */
+            until?: string | null;
+            /**
+             * Version
+             * @description Of the case as it was seen; refused with 409 if it has changed since.
+             */
+            version?: number | null;
         };
         /** ActionIn */
         ActionIn: {
@@ -3043,6 +3598,27 @@ export interface components {
             /** Total */
             total: number;
         };
+        /** Body_create_api_v1_imports_post */
+        Body_create_api_v1_imports_post: {
+            /** File */
+            file: string;
+            /**
+             * Mapping
+             * @description As JSON; none: guessed from the headers.
+             */
+            mapping?: string | null;
+            /**
+             * Mapping Name
+             * @description A mapping that was saved.
+             */
+            mapping_name?: string | null;
+            /**
+             * Source
+             * @description The system whose numbers the records carry.
+             * @default hotline
+             */
+            source?: string;
+        };
         /** Body_send_api_v1_photos_post */
         Body_send_api_v1_photos_post: {
             /** File */
@@ -3128,12 +3704,12 @@ export interface components {
              * Needs
              * @description What must come with the action.
              */
-            needs: ("comment" | "department" | "photos" | "category" | "score")[];
+            needs: ("comment" | "department" | "photos" | "category" | "score" | "departments" | "hours" | "until" | "reason" | "about" | "party" | "text")[];
             /**
              * Offers
              * @description What may come with it.
              */
-            offers: ("comment" | "department" | "photos" | "category" | "score")[];
+            offers: ("comment" | "department" | "photos" | "category" | "score" | "departments" | "hours" | "until" | "reason" | "about" | "party" | "text")[];
         };
         /**
          * CaseArea
@@ -3174,6 +3750,33 @@ export interface components {
             reporter?: components["schemas"]["ReporterBody"] | null;
             /** Text */
             text: string;
+        };
+        /** CaseCell */
+        CaseCell: {
+            /**
+             * Day
+             * @description In the city's own time, where days were asked for.
+             */
+            day: string | null;
+            /** Lat */
+            lat: number;
+            /**
+             * Lon
+             * @description The mean place of its cases, WGS 84.
+             */
+            lon: number;
+            /** N */
+            n: number;
+            /** Overdue */
+            overdue: number;
+        };
+        /**
+         * CaseCells
+         * @description The cells with most cases first.
+         */
+        CaseCells: {
+            /** Items */
+            items: components["schemas"]["CaseCell"][];
         };
         /**
          * CaseDeadline
@@ -3227,12 +3830,19 @@ export interface components {
             address: string | null;
             /** Alarm Id */
             alarm_id: string | null;
+            /**
+             * Archived At
+             * @description From then on it is read-only.
+             */
+            archived_at: string | null;
             area: components["schemas"]["CaseArea"] | null;
             /** Automatic */
             automatic: boolean;
             /** Case Type */
             case_type: string;
             category: components["schemas"]["CategoryName"] | null;
+            /** Children */
+            children: components["schemas"]["Kin"][];
             /** Closed At */
             closed_at: string | null;
             /**
@@ -3258,6 +3868,11 @@ export interface components {
                 [key: string]: unknown;
             };
             /**
+             * Handed To
+             * @description The party outside that has it.
+             */
+            handed_to: string | null;
+            /**
              * Id
              * Format: uuid
              */
@@ -3277,10 +3892,22 @@ export interface components {
             opened_at: string;
             /** Overdue */
             overdue: boolean;
+            parent: components["schemas"]["Kin"] | null;
+            /**
+             * Parties
+             * @description Joint handling; empty where one department handles it.
+             */
+            parties: components["schemas"]["PartyShown"][];
             /** Photos */
             photos: components["schemas"]["CasePhoto"][];
             rating: components["schemas"]["Rating"] | null;
+            /** Reminded At */
+            reminded_at: string | null;
+            /** Reminders */
+            reminders: number;
             reporter: components["schemas"]["CaseReporter"] | null;
+            /** Requests */
+            requests: components["schemas"]["RequestShown"][];
             /** Scene */
             scene: string;
             /** Severity */
@@ -3295,12 +3922,71 @@ export interface components {
              * @enum {string}
              */
             status: "desk" | "assigned" | "handling" | "checking" | "closed" | "rated" | "rejected";
+            /** Supervised At */
+            supervised_at: string | null;
+            /** Supervised Until */
+            supervised_until: string | null;
+            /**
+             * Suspended At
+             * @description Since when its clock stands still.
+             */
+            suspended_at: string | null;
+            /** Suspended Until */
+            suspended_until: string | null;
             /** Text */
             text: string;
             /** Title */
             title: string;
             /** Trace Id */
             trace_id: string | null;
+            /**
+             * Version
+             * @description Grows with every change; send it with an action.
+             */
+            version: number;
+        };
+        /** CaseExport */
+        CaseExport: {
+            /**
+             * Asked At
+             * Format: date-time
+             */
+            asked_at: string;
+            /** Done At */
+            done_at: string | null;
+            /** Error */
+            error: string | null;
+            /** Filter */
+            filter: {
+                [key: string]: unknown;
+            };
+            /**
+             * Format
+             * @enum {string}
+             */
+            format: "csv" | "xlsx" | "geojson";
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Rows */
+            rows: number;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "asked" | "writing" | "done" | "failed";
+            /** Whole */
+            whole: boolean | null;
+        };
+        /**
+         * CaseExports
+         * @description Newest first.
+         */
+        CaseExports: {
+            /** Items */
+            items: components["schemas"]["CaseExport"][];
         };
         /** CaseFeature */
         CaseFeature: {
@@ -3319,6 +4005,8 @@ export interface components {
              * @description BPMN 2.0 XML.
              */
             bpmn: string;
+            /** Case Type */
+            case_type: string;
             /**
              * Current
              * @description Ids of the elements that wait.
@@ -3329,6 +4017,23 @@ export interface components {
              * @description Ids of the elements that are done.
              */
             done: string[];
+            /**
+             * Elements
+             * @description By id, those that the case has come to.
+             */
+            elements: {
+                [key: string]: components["schemas"]["FlowStay"];
+            };
+            /**
+             * Newest
+             * @description By which new cases run.
+             */
+            newest: number | null;
+            /**
+             * Version
+             * @description Of the case type's flow, by which this case runs.
+             */
+            version: number | null;
         };
         /**
          * CaseItem
@@ -3467,12 +4172,22 @@ export interface components {
         /** CasePage */
         CasePage: {
             /** Items */
-            items: components["schemas"]["CaseItem"][];
+            items: components["schemas"]["FoundCase"][];
             /**
              * Next
-             * @description The cursor of the next page.
+             * @description The cursor of the next page. A search may answer a short page and have a next one.
              */
             next: string | null;
+            /**
+             * Total
+             * @description Where it was asked for.
+             */
+            total: number | null;
+            /**
+             * Total Exact
+             * @description False where the total is an estimate.
+             */
+            total_exact: boolean | null;
         };
         /** CasePhoto */
         CasePhoto: {
@@ -3579,6 +4294,16 @@ export interface components {
         CaseTimeline: {
             /** Items */
             items: components["schemas"]["TimelineEntry"][];
+        };
+        /** CaseVersion */
+        CaseVersion: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Version */
+            version?: number | null;
         };
         /** CatalogueDeviceOut */
         CatalogueDeviceOut: {
@@ -3835,6 +4560,52 @@ export interface components {
             token: "good" | "notice" | "warning" | "danger" | "neutral";
         };
         /**
+         * ColumnMapping
+         * @description Which column is what, by the names in the sheet's first row; None: there is none.
+         */
+        ColumnMapping: {
+            /** Address */
+            address?: string | null;
+            /**
+             * Category
+             * @description A category's code or name; none: the city finds it.
+             */
+            category?: string | null;
+            /**
+             * Datum
+             * @description Of the coordinates: wgs84, gcj02 or bd09.
+             * @default wgs84
+             * @enum {string}
+             */
+            datum?: "wgs84" | "gcj02" | "bd09";
+            /** Email */
+            email?: string | null;
+            /** Lat */
+            lat?: string | null;
+            /** Lon */
+            lon?: string | null;
+            /** Name */
+            name?: string | null;
+            /** Phone */
+            phone?: string | null;
+            /**
+             * Reference
+             * @description The number by which a record is known; makes it once.
+             */
+            reference?: string | null;
+            /**
+             * Text
+             * @description Joined, one below the other.
+             * @default []
+             */
+            text?: string[];
+            /**
+             * Time
+             * @description When it was reported, in the city's time where it has no zone.
+             */
+            time?: string | null;
+        };
+        /**
          * Command
          * @description A command. A device carries out each id once, however often it comes.
          */
@@ -3937,6 +4708,11 @@ export interface components {
             items: components["schemas"]["CommandOut"][];
             /** Next */
             next?: string | null;
+        };
+        /** CommentBody */
+        CommentBody: {
+            /** Comment */
+            comment?: string | null;
         };
         /** CommentIn */
         CommentIn: {
@@ -4042,13 +4818,10 @@ export interface components {
             /** Items */
             items: components["schemas"]["CredentialOut"][];
         };
-        /** DecisionBody */
-        DecisionBody: {
-            /**
-             * State
-             * @enum {string}
-             */
-            state: "confirmed" | "dismissed";
+        /** DefaultBody */
+        DefaultBody: {
+            /** Begins */
+            begins: boolean;
         };
         /** DemoAccountList */
         DemoAccountList: {
@@ -4073,13 +4846,13 @@ export interface components {
         };
         /** DepartmentLoad */
         DepartmentLoad: {
+            /** Amber */
+            amber: number;
             department: components["schemas"]["ResponsibleDepartment"];
             /** Open */
             open: number;
             /** Overdue */
             overdue: number;
-            /** Soon */
-            soon: number;
             /** Unaccepted */
             unaccepted: number;
         };
@@ -4457,6 +5230,20 @@ export interface components {
              */
             severity?: ("minor" | "moderate" | "severe" | "extreme") | null;
         };
+        /** ExportBody */
+        ExportBody: {
+            /**
+             * @default {
+             *       "overdue": false
+             *     }
+             */
+            filter?: components["schemas"]["FilterBody"];
+            /**
+             * Format
+             * @enum {string}
+             */
+            format: "csv" | "xlsx" | "geojson";
+        };
         /** FigureOut */
         FigureOut: {
             /**
@@ -4485,6 +5272,45 @@ export interface components {
             items: components["schemas"]["FigureOut"][];
         };
         /**
+         * FilterBody
+         * @description The parameters of GET /cases.
+         */
+        FilterBody: {
+            /** Area */
+            area?: string | null;
+            /** Bbox */
+            bbox?: string | null;
+            /** Case Type */
+            case_type?: string | null;
+            /** Category */
+            category?: string | null;
+            /** Department */
+            department?: string | null;
+            /** Due Before */
+            due_before?: string | null;
+            /** Flags */
+            flags?: string | null;
+            /**
+             * Overdue
+             * @default false
+             */
+            overdue?: boolean;
+            /** Q */
+            q?: string | null;
+            /** Scene */
+            scene?: string | null;
+            /** Severity */
+            severity?: string | null;
+            /** Since */
+            since?: string | null;
+            /** Source */
+            source?: string | null;
+            /** Status */
+            status?: string | null;
+            /** Until */
+            until?: string | null;
+        };
+        /**
          * FloodLimit
          * @description Where many alarms of a rule become one: more than `openings_max` within `window_s`.
          */
@@ -4506,6 +5332,91 @@ export interface components {
              * @default 300
              */
             window_s?: number;
+        };
+        /** FlowSource */
+        FlowSource: {
+            /**
+             * Bpmn
+             * @description BPMN 2.0 XML.
+             */
+            bpmn: string;
+        };
+        /**
+         * FlowStay
+         * @description How long the case stayed at one element.
+         */
+        FlowStay: {
+            /**
+             * Entered At
+             * Format: date-time
+             * @description First.
+             */
+            entered_at: string;
+            /**
+             * Left At
+             * @description Last; null where the case waits there.
+             */
+            left_at: string | null;
+            name: components["schemas"]["Text"];
+            /**
+             * Spent S
+             * @description In all, by the clock on the wall.
+             */
+            spent_s: number;
+            /**
+             * Step
+             * @description Of city management: collect, open, assign, handle, feed_back, check or close.
+             */
+            step: string | null;
+            /** Visits */
+            visits: number;
+        };
+        /** FlowVersion */
+        FlowVersion: {
+            /** Case Type */
+            case_type: string;
+            /**
+             * Current
+             * @description New cases run by it.
+             */
+            current: boolean;
+            /** Hash */
+            hash: string;
+            /**
+             * Installed At
+             * Format: date-time
+             */
+            installed_at: string;
+            label: components["schemas"]["Text"] | null;
+            /**
+             * Oldest At
+             * @description When the oldest of them was opened.
+             */
+            oldest_at: string | null;
+            /**
+             * Retired
+             * @description No case of this type is opened any more.
+             */
+            retired: boolean;
+            /**
+             * Running
+             * @description Cases that run by it.
+             */
+            running: number;
+            /** Scene */
+            scene: string | null;
+            /** Version */
+            version: number;
+        };
+        /**
+         * FlowVersions
+         * @description By case type, newest first.
+         */
+        FlowVersions: {
+            /** Items */
+            items: components["schemas"]["FlowVersion"][];
+            /** Next */
+            next?: null;
         };
         /** FollowReceipt */
         FollowReceipt: {
@@ -4644,6 +5555,128 @@ export interface components {
              */
             step_s?: number;
         };
+        /**
+         * ForeseenCase
+         * @description A case as it would be; it is not there.
+         */
+        ForeseenCase: {
+            /** Address */
+            address: string | null;
+            area: components["schemas"]["CaseArea"] | null;
+            /** Automatic */
+            automatic: boolean;
+            category: components["schemas"]["CategoryName"] | null;
+            /** Closed At */
+            closed_at: string | null;
+            /**
+             * Confidence
+             * @description Of the automatic dispatch, 0 to 1.
+             */
+            confidence: number;
+            deadline?: components["schemas"]["CaseDeadline"] | null;
+            department: components["schemas"]["ResponsibleDepartment"] | null;
+            /**
+             * Due At
+             * Format: date-time
+             */
+            due_at: string;
+            /** Id */
+            id?: null;
+            /** Lat */
+            lat: number | null;
+            /** Lon */
+            lon: number | null;
+            /** Number */
+            number?: null;
+            /**
+             * Opened At
+             * Format: date-time
+             */
+            opened_at: string;
+            /** Overdue */
+            overdue: boolean;
+            /** Reported At */
+            reported_at: string | null;
+            /** Scene */
+            scene: string;
+            /** Severity */
+            severity: ("minor" | "moderate" | "severe" | "extreme") | null;
+            /**
+             * Source
+             * @enum {string}
+             */
+            source: "citizen" | "open311" | "alarm" | "officer" | "hotline";
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "desk" | "assigned" | "handling" | "checking" | "closed" | "rated" | "rejected";
+            /** Text */
+            text: string;
+            /** Title */
+            title: string;
+        };
+        /** FoundCase */
+        FoundCase: {
+            /** Address */
+            address: string | null;
+            area: components["schemas"]["CaseArea"] | null;
+            /** Automatic */
+            automatic: boolean;
+            category: components["schemas"]["CategoryName"] | null;
+            /** Closed At */
+            closed_at: string | null;
+            /**
+             * Confidence
+             * @description Of the automatic dispatch, 0 to 1.
+             */
+            confidence: number;
+            deadline?: components["schemas"]["CaseDeadline"] | null;
+            department: components["schemas"]["ResponsibleDepartment"] | null;
+            /**
+             * Due At
+             * Format: date-time
+             */
+            due_at: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Lat */
+            lat: number | null;
+            /** Lon */
+            lon: number | null;
+            /** @description None where nothing was looked for, or where it stands is not shown. */
+            match: components["schemas"]["Match"] | null;
+            /** Number */
+            number: string;
+            /**
+             * Opened At
+             * Format: date-time
+             */
+            opened_at: string;
+            /** Overdue */
+            overdue: boolean;
+            /** Scene */
+            scene: string;
+            /** Severity */
+            severity: ("minor" | "moderate" | "severe" | "extreme") | null;
+            /**
+             * Source
+             * @enum {string}
+             */
+            source: "citizen" | "open311" | "alarm" | "officer" | "hotline";
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "desk" | "assigned" | "handling" | "checking" | "closed" | "rated" | "rejected";
+            /** Text */
+            text: string;
+            /** Title */
+            title: string;
+        };
         /** GrantIn */
         GrantIn: {
             /** Reason */
@@ -4666,6 +5699,73 @@ export interface components {
             name: components["schemas"]["Text"];
             /** Numbers */
             numbers: components["schemas"]["NumberOut"][];
+        };
+        /**
+         * GroupWarning
+         * @description Many people with one complaint in one area.
+         */
+        GroupWarning: {
+            /** Acknowledged At */
+            acknowledged_at: string | null;
+            /** Cases */
+            cases: number;
+            category: components["schemas"]["CategoryName"];
+            /**
+             * Chance
+             * @description That so many come by chance (Poisson).
+             */
+            chance: number;
+            /**
+             * Changed At
+             * Format: date-time
+             */
+            changed_at: string;
+            /** Comment */
+            comment: string | null;
+            district: components["schemas"]["CaseArea"] | null;
+            /** Ended At */
+            ended_at: string | null;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Lat */
+            lat: number | null;
+            /** Lon */
+            lon: number | null;
+            /**
+             * Opened At
+             * Format: date-time
+             */
+            opened_at: string;
+            /**
+             * Place
+             * @description A cell of H3 (resolution 8), or a district's code.
+             */
+            place: string;
+            /**
+             * Reporters
+             * @description Different people, at its height.
+             */
+            reporters: number;
+            /** Sample */
+            sample: components["schemas"]["LinkedCase"][];
+            /**
+             * Usual
+             * @description Cases to be expected there in as many hours.
+             */
+            usual: number;
+        };
+        /**
+         * GroupWarnings
+         * @description Newest first.
+         */
+        GroupWarnings: {
+            /** Items */
+            items: components["schemas"]["GroupWarning"][];
+            /** Next */
+            next?: null;
         };
         /**
          * Grouping
@@ -4720,6 +5820,79 @@ export interface components {
             /** Detail */
             detail?: components["schemas"]["ValidationError"][];
         };
+        /** HotTopic */
+        HotTopic: {
+            /** @description Where most of it is. */
+            district: components["schemas"]["CaseArea"] | null;
+            /**
+             * First At
+             * Format: date-time
+             */
+            first_at: string;
+            /**
+             * Heat
+             * @description √people · (1 + ln(1 + weeks) / 4) · 2^(−age / 26 weeks).
+             */
+            heat: number;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Last At
+             * Format: date-time
+             */
+            last_at: string;
+            /** Lat */
+            lat: number | null;
+            /** Lon */
+            lon: number | null;
+            /** Messages */
+            messages: number;
+            /**
+             * Name
+             * @description Phrases that its messages share and others lack.
+             */
+            name: string;
+            /**
+             * People
+             * @description Different reporters.
+             */
+            people: number;
+            /** Phrases */
+            phrases: string[];
+            /**
+             * Places
+             * @description Names that end as those of places do, in several messages.
+             */
+            places: string[];
+            /**
+             * Trend
+             * @description Of the last four weeks over the four before; 1 is steady.
+             */
+            trend: number;
+            /**
+             * Votes
+             * @description Who said "me too".
+             */
+            votes: number;
+            /**
+             * Weekly
+             * @description Of at most 26 weeks, oldest first.
+             */
+            weekly: components["schemas"]["TopicWeek"][];
+        };
+        /**
+         * HotTopics
+         * @description The hottest first.
+         */
+        HotTopics: {
+            /** Items */
+            items: components["schemas"]["HotTopic"][];
+            /** Next */
+            next?: null;
+        };
         /** HourCases */
         HourCases: {
             /** Closed */
@@ -4731,6 +5904,120 @@ export interface components {
             hour: string;
             /** Opened */
             opened: number;
+        };
+        /** ImportDraft */
+        ImportDraft: {
+            /**
+             * Changed At
+             * Format: date-time
+             */
+            changed_at: string;
+            /** Columns */
+            columns: string[];
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            error: components["schemas"]["RowProblem"] | null;
+            /** Format */
+            format: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Known
+             * @description Records whose number had a case already.
+             */
+            known: number;
+            mapping: components["schemas"]["ColumnMapping"];
+            /** Name */
+            name: string;
+            /** Opened */
+            opened: number;
+            /** Preview */
+            preview: components["schemas"]["PreviewRow"][];
+            /** Refused */
+            refused: number;
+            /** Rows Done */
+            rows_done: number;
+            /**
+             * Rows Total
+             * @description None until the work begins.
+             */
+            rows_total: number | null;
+            /**
+             * Source
+             * @description The system whose numbers the records carry.
+             */
+            source: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "draft" | "waiting" | "running" | "done" | "failed";
+        };
+        /** ImportPage */
+        ImportPage: {
+            /** Items */
+            items: components["schemas"]["ImportView"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
+         * ImportView
+         * @description An import. `rows_done` of `rows_total` records have been looked at.
+         */
+        ImportView: {
+            /**
+             * Changed At
+             * Format: date-time
+             */
+            changed_at: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            error: components["schemas"]["RowProblem"] | null;
+            /** Format */
+            format: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Known
+             * @description Records whose number had a case already.
+             */
+            known: number;
+            mapping: components["schemas"]["ColumnMapping"];
+            /** Name */
+            name: string;
+            /** Opened */
+            opened: number;
+            /** Refused */
+            refused: number;
+            /** Rows Done */
+            rows_done: number;
+            /**
+             * Rows Total
+             * @description None until the work begins.
+             */
+            rows_total: number | null;
+            /**
+             * Source
+             * @description The system whose numbers the records carry.
+             */
+            source: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "draft" | "waiting" | "running" | "done" | "failed";
         };
         /**
          * InboxOut
@@ -4834,6 +6121,32 @@ export interface components {
             topic: string;
             /** User */
             user: string;
+        };
+        /**
+         * Kin
+         * @description A case beside another: its parent, its child, or the one that something waits for.
+         */
+        Kin: {
+            department: components["schemas"]["OfficeName"] | null;
+            /**
+             * Due At
+             * Format: date-time
+             */
+            due_at: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Number */
+            number: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "desk" | "assigned" | "handling" | "checking" | "closed" | "rated" | "rejected";
+            /** Title */
+            title: string;
         };
         /** KindOut */
         KindOut: {
@@ -5067,6 +6380,135 @@ export interface components {
             /** Next */
             next: string | null;
         };
+        /**
+         * ManyBody
+         * @description The same action on several cases.
+         */
+        ManyBody: {
+            /**
+             * About
+             * @description What an appeal is about.
+             */
+            about?: ("responsibility" | "check") | null;
+            /** Action */
+            action: string;
+            /** Cases */
+            cases: components["schemas"]["CaseVersion"][];
+            /** Category */
+            category?: string | null;
+            /** Comment */
+            comment?: string | null;
+            /** Department */
+            department?: string | null;
+            /**
+             * Departments
+             * @description That take part, or no longer.
+             * @default []
+             */
+            departments?: string[];
+            /**
+             * Hours
+             * @description More time, on the clock of the case's limit.
+             */
+            hours?: number | null;
+            /**
+             * Party
+             * @description Outside, who has it.
+             */
+            party?: string | null;
+            /**
+             * Photos
+             * @default []
+             */
+            photos?: string[];
+            /**
+             * Reason
+             * @description Why it is asked for, or why it is done all the same.
+             */
+            reason?: string | null;
+            /** Score */
+            score?: number | null;
+            /**
+             * Text
+             * @description Of a sub-case: what is to be done.
+             */
+            text?: string | null;
+            /**
+             * Until
+             * @description More time instead of hours; the end of a suspension; a supervisor's date.
+             */
+            until?: string | null;
+            /**
+             * Version
+             * @description Of the case as it was seen; refused with 409 if it has changed since.
+             */
+            version?: number | null;
+        };
+        /** ManyProblem */
+        ManyProblem: {
+            /** Code */
+            code: string;
+            detail: components["schemas"]["Text"];
+            /** Status */
+            status: number;
+        };
+        /** ManyResult */
+        ManyResult: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Number */
+            number: string | null;
+            /** Ok */
+            ok: boolean;
+            /** @description Why not; the case is as it was. */
+            problem: components["schemas"]["ManyProblem"] | null;
+            /** Status */
+            status: ("desk" | "assigned" | "handling" | "checking" | "closed" | "rated" | "rejected") | null;
+            /** Version */
+            version: number | null;
+        };
+        /** ManyResults */
+        ManyResults: {
+            /** Items */
+            items: components["schemas"]["ManyResult"][];
+        };
+        /** MappingItem */
+        MappingItem: {
+            /**
+             * Changed At
+             * Format: date-time
+             */
+            changed_at: string;
+            mapping: components["schemas"]["ColumnMapping"];
+            /** Name */
+            name: string;
+        };
+        /** MappingList */
+        MappingList: {
+            /** Items */
+            items: components["schemas"]["MappingItem"][];
+            /** Next */
+            next?: null;
+        };
+        /**
+         * Match
+         * @description The part of a case that says what was looked for.
+         */
+        Match: {
+            /**
+             * Marks
+             * @description Ranges of `text`: from, to (excluded).
+             */
+            marks: [
+                number,
+                number
+            ][];
+            /** Text */
+            text: string;
+        };
         /** MergeBody */
         MergeBody: {
             /** Comment */
@@ -5108,6 +6550,75 @@ export interface components {
              * @enum {string}
              */
             value_type: "number" | "integer" | "boolean" | "string";
+        };
+        /** Migration */
+        Migration: {
+            /** Blocked */
+            blocked: number;
+            /** Case Type */
+            case_type: string;
+            /** Dry Run */
+            dry_run: boolean;
+            /** Groups */
+            groups: components["schemas"]["MigrationGroup"][];
+            /** Movable */
+            movable: number;
+            /** Moved */
+            moved: number;
+            /**
+             * Next
+             * @description There are more cases, after this one.
+             */
+            next: string | null;
+            /** To */
+            to: number;
+        };
+        /** MigrationBody */
+        MigrationBody: {
+            /**
+             * After
+             * @description `next` of the call before.
+             */
+            after?: string | null;
+            /**
+             * Dry Run
+             * @description Only tell which cases could move.
+             * @default true
+             */
+            dry_run?: boolean;
+            /**
+             * Source
+             * @description Only cases of this version.
+             */
+            source?: number | null;
+            /**
+             * Tasks
+             * @description For a task that the other version lacks: where its cases go.
+             * @default {}
+             */
+            tasks?: {
+                [key: string]: string;
+            };
+            /**
+             * To
+             * @description Version; none: the current one.
+             */
+            to?: number | null;
+        };
+        /** MigrationGroup */
+        MigrationGroup: {
+            /** Cases */
+            cases: number;
+            name: components["schemas"]["Text"];
+            /** @description Why they cannot move; null: they can. */
+            reason: components["schemas"]["Text"] | null;
+            /** Task */
+            task: string;
+            /**
+             * Version
+             * @description By which they run.
+             */
+            version: number | null;
         };
         /** NamedOut */
         NamedOut: {
@@ -5356,6 +6867,12 @@ export interface components {
             /** Value */
             value: number | null;
         };
+        /** OfficeName */
+        OfficeName: {
+            /** Id */
+            id: string;
+            name: components["schemas"]["Text"];
+        };
         /** OrderIn */
         OrderIn: {
             /** Command */
@@ -5482,6 +6999,27 @@ export interface components {
             online: number;
             /** Silent */
             silent: number;
+        };
+        /** PartyShown */
+        PartyShown: {
+            /**
+             * Added At
+             * Format: date-time
+             */
+            added_at: string;
+            /** Comment */
+            comment: string | null;
+            department: components["schemas"]["OfficeName"];
+            /**
+             * Done At
+             * @description When it fed back its part.
+             */
+            done_at: string | null;
+            /**
+             * Role
+             * @description lead or joint.
+             */
+            role: string;
         };
         /** PassageOut */
         PassageOut: {
@@ -5713,6 +7251,18 @@ export interface components {
             webhook_secret?: string | null;
             /** Webhook Url */
             webhook_url?: string | null;
+        };
+        /** PreviewRow */
+        PreviewRow: {
+            case: components["schemas"]["ForeseenCase"] | null;
+            error: components["schemas"]["RowProblem"] | null;
+            /** Reference */
+            reference: string | null;
+            /**
+             * Row
+             * @description As a person counts in the sheet.
+             */
+            row: number;
         };
         /**
          * Problem
@@ -6174,6 +7724,62 @@ export interface components {
             /** Reason */
             reason: string;
         };
+        /** RecurringPlace */
+        RecurringPlace: {
+            /** Cases */
+            cases: number;
+            category: components["schemas"]["CategoryName"];
+            /**
+             * Counted At
+             * Format: date-time
+             */
+            counted_at: string;
+            district: components["schemas"]["CaseArea"] | null;
+            /**
+             * First At
+             * Format: date-time
+             */
+            first_at: string;
+            /**
+             * Last At
+             * Format: date-time
+             */
+            last_at: string;
+            /**
+             * Last Case
+             * Format: uuid
+             */
+            last_case: string;
+            /** Lat */
+            lat: number | null;
+            /** Lon */
+            lon: number | null;
+            /**
+             * Place
+             * @description An entity's id, or a cell of H3 (resolution 10).
+             */
+            place: string;
+            /**
+             * Reopened
+             * @description Cases opened after an earlier one there was closed.
+             */
+            reopened: number;
+            /**
+             * Trend
+             * @description Cases of the later half of the span over the earlier's; 1 is steady.
+             */
+            trend: number;
+        };
+        /**
+         * RecurringPlaces
+         * @description The most often reopened first.
+         */
+        RecurringPlaces: {
+            /** Items */
+            items: components["schemas"]["RecurringPlace"][];
+            /** Next */
+            next?: null;
+        };
         /**
          * RegisteredOut
          * @description How many devices were not known before, were brought up to date, were known just so; how many
@@ -6320,6 +7926,15 @@ export interface components {
              * @default 600
              */
             window_s?: number;
+        };
+        /** RemapBody */
+        RemapBody: {
+            mapping: components["schemas"]["ColumnMapping"];
+            /**
+             * Source
+             * @default hotline
+             */
+            source?: string;
         };
         /**
          * Report
@@ -6486,6 +8101,8 @@ export interface components {
         };
         /** ReportReporter */
         ReportReporter: {
+            /** Email */
+            email?: string | null;
             /** Name */
             name?: string | null;
             /** Phone */
@@ -6520,6 +8137,53 @@ export interface components {
             /** Next */
             next: string | null;
         };
+        /** RequestShown */
+        RequestShown: {
+            /** About */
+            about: ("responsibility" | "check") | null;
+            /**
+             * Asked At
+             * Format: date-time
+             */
+            asked_at: string;
+            asked_by: components["schemas"]["Text"];
+            /** Decided At */
+            decided_at: string | null;
+            decided_by: components["schemas"]["Text"] | null;
+            /** Decision Comment */
+            decision_comment: string | null;
+            department: components["schemas"]["OfficeName"] | null;
+            /** Hours */
+            hours: number | null;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "extension" | "suspension" | "appeal";
+            label: components["schemas"]["Text"];
+            /**
+             * May Decide
+             * @description Whether the reader may.
+             */
+            may_decide: boolean;
+            /** May Withdraw */
+            may_withdraw: boolean;
+            /** Reason */
+            reason: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "asked" | "granted" | "refused" | "withdrawn" | "lapsed";
+            state_label: components["schemas"]["Text"];
+            /** Until */
+            until: string | null;
+        };
         /** ResponsibleDepartment */
         ResponsibleDepartment: {
             /** Id */
@@ -6539,6 +8203,15 @@ export interface components {
             device: string;
             /** Line */
             line: number;
+        };
+        /** RowProblem */
+        RowProblem: {
+            /** Code */
+            code: string;
+            /** Params */
+            params: {
+                [key: string]: string;
+            };
         };
         /** RuleDetailOut */
         RuleDetailOut: {
@@ -6594,11 +8267,23 @@ export interface components {
             /** Next */
             next: string | null;
         };
+        /** Rung */
+        Rung: {
+            /**
+             * Level
+             * @description Of the city's escalation ladder, from 1.
+             */
+            level: number;
+            /** N */
+            n: number;
+        };
         /**
          * RunningCounts
-         * @description Running cases; `soon`: due within four hours.
+         * @description Running cases; `amber`: little of their time is left; `paused`: their clock stands.
          */
         RunningCounts: {
+            /** Amber */
+            amber: number;
             /** Assigned */
             assigned: number;
             /** Checking */
@@ -6611,8 +8296,8 @@ export interface components {
             open: number;
             /** Overdue */
             overdue: number;
-            /** Soon */
-            soon: number;
+            /** Paused */
+            paused: number;
         };
         /**
          * SameHourRule
@@ -6708,6 +8393,63 @@ export interface components {
              * @default 3600
              */
             window_s?: number;
+        };
+        /** SavedView */
+        SavedView: {
+            /**
+             * Begins
+             * @description Whether you begin with it.
+             * @default false
+             */
+            begins?: boolean;
+            /**
+             * Changed At
+             * Format: date-time
+             */
+            changed_at: string;
+            /**
+             * Columns
+             * @description As the screen names them, in order.
+             * @default []
+             */
+            columns?: string[];
+            /**
+             * Department
+             * @description Whose people see it too.
+             */
+            department?: string | null;
+            filter: components["schemas"]["FilterBody"];
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Mine
+             * @description Who does not own it cannot change it.
+             */
+            mine: boolean;
+            /** Name */
+            name: string;
+            /**
+             * Role
+             * @description Whoever has it sees it too.
+             */
+            role?: string | null;
+            /**
+             * Sort
+             * @default newest
+             * @enum {string}
+             */
+            sort?: "newest" | "due" | "risk";
+        };
+        /**
+         * SavedViewList
+         * @description One's own first.
+         */
+        SavedViewList: {
+            /** Items */
+            items: components["schemas"]["SavedView"][];
         };
         /** SceneName */
         SceneName: {
@@ -7536,6 +9278,112 @@ export interface components {
             /** Name */
             name: string;
         };
+        /** TopicCase */
+        TopicCase: {
+            category: components["schemas"]["CategoryName"] | null;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Lat */
+            lat: number | null;
+            /** Lon */
+            lon: number | null;
+            /** Number */
+            number: string;
+            /**
+             * Opened At
+             * Format: date-time
+             */
+            opened_at: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "desk" | "assigned" | "handling" | "checking" | "closed" | "rated" | "rejected";
+            /** Title */
+            title: string;
+        };
+        /** TopicDetail */
+        TopicDetail: {
+            /**
+             * Cases
+             * @description Those that the reader may list, newest first.
+             */
+            cases: components["schemas"]["TopicCase"][];
+            /** @description Where most of it is. */
+            district: components["schemas"]["CaseArea"] | null;
+            /**
+             * First At
+             * Format: date-time
+             */
+            first_at: string;
+            /**
+             * Heat
+             * @description √people · (1 + ln(1 + weeks) / 4) · 2^(−age / 26 weeks).
+             */
+            heat: number;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Last At
+             * Format: date-time
+             */
+            last_at: string;
+            /** Lat */
+            lat: number | null;
+            /** Lon */
+            lon: number | null;
+            /** Messages */
+            messages: number;
+            /**
+             * Name
+             * @description Phrases that its messages share and others lack.
+             */
+            name: string;
+            /**
+             * People
+             * @description Different reporters.
+             */
+            people: number;
+            /** Phrases */
+            phrases: string[];
+            /**
+             * Places
+             * @description Names that end as those of places do, in several messages.
+             */
+            places: string[];
+            /**
+             * Trend
+             * @description Of the last four weeks over the four before; 1 is steady.
+             */
+            trend: number;
+            /**
+             * Votes
+             * @description Who said "me too".
+             */
+            votes: number;
+            /**
+             * Weekly
+             * @description Of at most 26 weeks, oldest first.
+             */
+            weekly: components["schemas"]["TopicWeek"][];
+        };
+        /** TopicWeek */
+        TopicWeek: {
+            /** Messages */
+            messages: number;
+            /**
+             * Week
+             * Format: date-time
+             * @description Its Monday, 00:00 UTC.
+             */
+            week: string;
+        };
         /** TotalOut */
         TotalOut: {
             /** N */
@@ -7651,11 +9499,6 @@ export interface components {
             /** Next */
             next: string | null;
         };
-        /** UnmergeBody */
-        UnmergeBody: {
-            /** Comment */
-            comment?: string | null;
-        };
         /** UnreadOut */
         UnreadOut: {
             /** Unread */
@@ -7718,6 +9561,60 @@ export interface components {
             /** Share */
             share: number;
         };
+        /** ViewBody */
+        ViewBody: {
+            /**
+             * Begins
+             * @description Whether you begin with it.
+             * @default false
+             */
+            begins?: boolean;
+            /**
+             * Columns
+             * @description As the screen names them, in order.
+             * @default []
+             */
+            columns?: string[];
+            /**
+             * Department
+             * @description Whose people see it too.
+             */
+            department?: string | null;
+            filter: components["schemas"]["FilterBody"];
+            /** Name */
+            name: string;
+            /**
+             * Role
+             * @description Whoever has it sees it too.
+             */
+            role?: string | null;
+            /**
+             * Sort
+             * @default newest
+             * @enum {string}
+             */
+            sort?: "newest" | "due" | "risk";
+        };
+        /** ViewCount */
+        ViewCount: {
+            /**
+             * Exact
+             * @description False where there are more than `n`.
+             */
+            exact: boolean;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** N */
+            n: number;
+        };
+        /** ViewCounts */
+        ViewCounts: {
+            /** Items */
+            items: components["schemas"]["ViewCount"][];
+        };
         /** WaitingLink */
         WaitingLink: {
             /**
@@ -7774,6 +9671,87 @@ export interface components {
             /** Next */
             next?: null;
         };
+        /** WaitingPart */
+        WaitingPart: {
+            case: components["schemas"]["Kin"];
+            /** Category */
+            category: {
+                [key: string]: string | components["schemas"]["Text"];
+            } | null;
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+        };
+        /**
+         * WaitingParts
+         * @description Oldest first.
+         */
+        WaitingParts: {
+            /** Items */
+            items: components["schemas"]["WaitingPart"][];
+            /** Next */
+            next?: null;
+        };
+        /** WaitingRequest */
+        WaitingRequest: {
+            /** About */
+            about: ("responsibility" | "check") | null;
+            /**
+             * Asked At
+             * Format: date-time
+             */
+            asked_at: string;
+            asked_by: components["schemas"]["Text"];
+            case: components["schemas"]["Kin"];
+            /** Decided At */
+            decided_at: string | null;
+            decided_by: components["schemas"]["Text"] | null;
+            /** Decision Comment */
+            decision_comment: string | null;
+            department: components["schemas"]["OfficeName"] | null;
+            /** Hours */
+            hours: number | null;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "extension" | "suspension" | "appeal";
+            label: components["schemas"]["Text"];
+            /**
+             * May Decide
+             * @description Whether the reader may.
+             */
+            may_decide: boolean;
+            /** May Withdraw */
+            may_withdraw: boolean;
+            /** Reason */
+            reason: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "asked" | "granted" | "refused" | "withdrawn" | "lapsed";
+            state_label: components["schemas"]["Text"];
+            /** Until */
+            until: string | null;
+        };
+        /**
+         * WaitingRequests
+         * @description Oldest first.
+         */
+        WaitingRequests: {
+            /** Items */
+            items: components["schemas"]["WaitingRequest"][];
+            /** Next */
+            next: string | null;
+        };
         /** Wall */
         Wall: {
             /** Ages */
@@ -7781,6 +9759,11 @@ export interface components {
             counts: components["schemas"]["RunningCounts"];
             /** Departments */
             departments: components["schemas"]["DepartmentLoad"][];
+            /**
+             * Ladder
+             * @description Running cases by the highest rung that was told.
+             */
+            ladder: components["schemas"]["Rung"][];
             /**
              * Overdue
              * @description By how long they are overdue.
@@ -7858,6 +9841,24 @@ export interface components {
             statistic: "mean" | "min" | "max" | "count" | "sum" | "rate";
             /** Window S */
             window_s: number;
+        };
+        /** DecisionBody */
+        yunnao__modules__cases__acting__http_models__DecisionBody: {
+            /**
+             * Comment
+             * @default
+             */
+            comment?: string;
+            /** Granted */
+            granted: boolean;
+        };
+        /** DecisionBody */
+        yunnao__modules__cases__linking__http_models__DecisionBody: {
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "confirmed" | "dismissed";
         };
     };
     responses: never;
@@ -8757,6 +10758,240 @@ export interface operations {
             };
         };
     };
+    all_exports_api_v1_case_exports_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseExports"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ask_api_v1_case_exports_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExportBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseExport"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    one_api_v1_case_exports__export_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                export_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseExport"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    content_api_v1_case_exports__export_id__file_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                export_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/geo+json": string;
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                    "text/csv; charset=utf-8": string;
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     queue_api_v1_case_links_get: {
         parameters: {
             query?: {
@@ -8816,19 +11051,389 @@ export interface operations {
             };
         };
     };
+    all_views_api_v1_case_views_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedViewList"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    make_api_v1_case_views_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ViewBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedView"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    counts_api_v1_case_views_counts_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ViewCounts"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_api_v1_case_views__view_id__put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                view_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ViewBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedView"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_api_v1_case_views__view_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                view_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    begin_api_v1_case_views__view_id__default_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                view_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DefaultBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     page_api_v1_cases_get: {
         parameters: {
             query?: {
+                /** @description `due`, `risk`: running cases, the most urgent first. */
+                sort?: "newest" | "due" | "risk";
+                /** @description Also tell how many there are. */
+                total?: boolean;
+                limit?: number;
+                cursor?: string | null;
                 /** @description A status, several by comma, or `open`. */
                 status?: string | null;
                 department?: string | null;
+                /** @description With all below it. */
                 category?: string | null;
+                /** @description A district or street. */
                 area?: string | null;
                 source?: string | null;
+                /** @description Words, all of which a case must say; "several in quotation marks". */
                 q?: string | null;
                 overdue?: boolean;
-                limit?: number;
-                cursor?: string | null;
+                /** @description Opened at or after. */
+                since?: string | null;
+                /** @description Opened before. */
+                until?: string | null;
+                due_before?: string | null;
+                /** @description One, or several by comma. */
+                severity?: string | null;
+                scene?: string | null;
+                case_type?: string | null;
+                /** @description West, south, east, north; WGS 84. */
+                bbox?: string | null;
+                /** @description Several by comma: overdue, amber, paused, automatic, manual, photos, rated, unrated, placed, unplaced, merged, supervised, suspended, reminded, joint, sub_case, handed_over, archived. */
+                flags?: string | null;
             };
             header?: never;
             path?: never;
@@ -8945,6 +11550,68 @@ export interface operations {
             };
         };
     };
+    act_on_many_api_v1_cases_actions_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ManyBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManyResults"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     counts_api_v1_cases_counts_get: {
         parameters: {
             query?: never;
@@ -9001,10 +11668,117 @@ export interface operations {
             };
         };
     };
+    at_once_api_v1_cases_export_get: {
+        parameters: {
+            query?: {
+                format?: "csv" | "xlsx" | "geojson";
+                /** @description A status, several by comma, or `open`. */
+                status?: string | null;
+                department?: string | null;
+                /** @description With all below it. */
+                category?: string | null;
+                /** @description A district or street. */
+                area?: string | null;
+                source?: string | null;
+                /** @description Words, all of which a case must say; "several in quotation marks". */
+                q?: string | null;
+                overdue?: boolean;
+                /** @description Opened at or after. */
+                since?: string | null;
+                /** @description Opened before. */
+                until?: string | null;
+                due_before?: string | null;
+                /** @description One, or several by comma. */
+                severity?: string | null;
+                scene?: string | null;
+                case_type?: string | null;
+                /** @description West, south, east, north; WGS 84. */
+                bbox?: string | null;
+                /** @description Several by comma: overdue, amber, paused, automatic, manual, photos, rated, unrated, placed, unplaced, merged, supervised, suspended, reminded, joint, sub_case, handed_over, archived. */
+                flags?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/geo+json": string;
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                    "text/csv; charset=utf-8": string;
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     points_api_v1_cases_map_get: {
         parameters: {
             query?: {
-                status?: string;
+                /** @description A status, several by comma, or `open`. */
+                status?: string | null;
+                department?: string | null;
+                /** @description With all below it. */
+                category?: string | null;
+                /** @description A district or street. */
+                area?: string | null;
+                source?: string | null;
+                /** @description Words, all of which a case must say; "several in quotation marks". */
+                q?: string | null;
+                overdue?: boolean;
+                /** @description Opened at or after. */
+                since?: string | null;
+                /** @description Opened before. */
+                until?: string | null;
+                due_before?: string | null;
+                /** @description One, or several by comma. */
+                severity?: string | null;
+                scene?: string | null;
+                case_type?: string | null;
+                /** @description West, south, east, north; WGS 84. */
+                bbox?: string | null;
+                /** @description Several by comma: overdue, amber, paused, automatic, manual, photos, rated, unrated, placed, unplaced, merged, supervised, suspended, reminded, joint, sub_case, handed_over, archived. */
+                flags?: string | null;
             };
             header?: never;
             path?: never;
@@ -9019,6 +11793,147 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CaseMap"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cells_api_v1_cases_map_cells_get: {
+        parameters: {
+            query?: {
+                /** @description How wide a cell is. */
+                degrees?: number;
+                /** @description Each day of opening apart. */
+                by_day?: boolean;
+                /** @description A status, several by comma, or `open`. */
+                status?: string | null;
+                department?: string | null;
+                /** @description With all below it. */
+                category?: string | null;
+                /** @description A district or street. */
+                area?: string | null;
+                source?: string | null;
+                /** @description Words, all of which a case must say; "several in quotation marks". */
+                q?: string | null;
+                overdue?: boolean;
+                /** @description Opened at or after. */
+                since?: string | null;
+                /** @description Opened before. */
+                until?: string | null;
+                due_before?: string | null;
+                /** @description One, or several by comma. */
+                severity?: string | null;
+                scene?: string | null;
+                case_type?: string | null;
+                /** @description West, south, east, north; WGS 84. */
+                bbox?: string | null;
+                /** @description Several by comma: overdue, amber, paused, automatic, manual, photos, rated, unrated, placed, unplaced, merged, supervised, suspended, reminded, joint, sub_case, handed_over, archived. */
+                flags?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseCells"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    parts_api_v1_cases_parts_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WaitingParts"];
                 };
             };
             /** @description Nobody is signed in */
@@ -9239,6 +12154,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The case's version as it was seen, as its ETag. */
+                "If-Match"?: string | null;
                 "Idempotency-Key"?: string | null;
             };
             path: {
@@ -9548,7 +12465,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["DecisionBody"];
+                "application/json": components["schemas"]["yunnao__modules__cases__linking__http_models__DecisionBody"];
             };
         };
         responses: {
@@ -9730,7 +12647,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["UnmergeBody"];
+                "application/json": components["schemas"]["CommentBody"];
             };
         };
         responses: {
@@ -12553,6 +15470,183 @@ export interface operations {
             };
         };
     };
+    versions_api_v1_flows_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowVersions"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    migrate_api_v1_flows__case_type__migrate_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                case_type: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MigrationBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Migration"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    source_api_v1_flows__case_type___version__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                case_type: string;
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowSource"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     forecast_api_v1_forecast_get: {
         parameters: {
             query: {
@@ -12574,6 +15668,127 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ForecastOut"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    warnings_api_v1_group_warnings_get: {
+        parameters: {
+            query?: {
+                unacknowledged?: boolean;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GroupWarnings"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    acknowledge_api_v1_group_warnings__warning_id__acknowledge_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                warning_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CommentBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GroupWarning"];
                 };
             };
             /** @description Nobody is signed in */
@@ -12718,6 +15933,533 @@ export interface operations {
                     "application/vnd.apache.arrow.stream": unknown;
                     "application/vnd.apache.parquet": unknown;
                     "text/csv": unknown;
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listed_api_v1_import_mappings_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MappingList"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    save_api_v1_import_mappings__name__put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ColumnMapping"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_api_v1_import_mappings__name__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listed_api_v1_imports_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportPage"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_api_v1_imports_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": components["schemas"]["Body_create_api_v1_imports_post"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportDraft"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_api_v1_imports__import_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                import_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportView"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    errors_api_v1_imports__import_id__errors_csv_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                import_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": unknown;
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remap_api_v1_imports__import_id__mapping_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                import_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RemapBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportDraft"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    start_api_v1_imports__import_id__start_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                import_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportView"];
                 };
             };
             /** @description Nobody is signed in */
@@ -14948,6 +18690,65 @@ export interface operations {
             };
         };
     };
+    recurring_api_v1_recurring_places_get: {
+        parameters: {
+            query?: {
+                category?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecurringPlaces"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     own_api_v1_reports_get: {
         parameters: {
             query?: never;
@@ -15386,6 +19187,186 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TrackedReport"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    requests_api_v1_requests_get: {
+        parameters: {
+            query?: {
+                asked?: boolean;
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WaitingRequests"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    decide_api_v1_requests__request_id__decision_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["yunnao__modules__cases__acting__http_models__DecisionBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseDetail"] | components["schemas"]["CaseReceipt"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    withdraw_api_v1_requests__request_id__withdrawal_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseDetail"] | components["schemas"]["CaseReceipt"];
                 };
             };
             /** @description Nobody is signed in */
@@ -17150,6 +21131,122 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    hottest_api_v1_topics_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HotTopics"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    topic_api_v1_topics__topic_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                topic_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TopicDetail"];
+                };
             };
             /** @description Nobody is signed in */
             401: {

@@ -9,6 +9,7 @@ import { evaluationEn, evaluationZh } from './evaluation'
 import { fieldEn, fieldZh } from './field'
 import { netEn, netZh } from './net'
 import { rulesEn, rulesZh } from './rules'
+import { topicsEn, topicsZh } from './topics'
 import { wallEn, wallZh } from './wall'
 import { zh } from './zh'
 
@@ -17,7 +18,7 @@ export const i18n = createI18n({
   locale: 'zh',
   fallbackLocale: 'zh',
   messages: {
-    zh: { ...zh, ...bellZh, ...caseworkZh, ...citizenZh, ...deskZh, ...devicesZh, ...evaluationZh, ...fieldZh, ...netZh, ...rulesZh, ...wallZh },
-    en: { ...en, ...bellEn, ...caseworkEn, ...citizenEn, ...deskEn, ...devicesEn, ...evaluationEn, ...fieldEn, ...netEn, ...rulesEn, ...wallEn },
+    zh: { ...zh, ...bellZh, ...caseworkZh, ...citizenZh, ...deskZh, ...devicesZh, ...evaluationZh, ...fieldZh, ...netZh, ...rulesZh, ...topicsZh, ...wallZh },
+    en: { ...en, ...bellEn, ...caseworkEn, ...citizenEn, ...deskEn, ...devicesEn, ...evaluationEn, ...fieldEn, ...netEn, ...rulesEn, ...topicsEn, ...wallEn },
   },
 })
