@@ -451,6 +451,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cases/batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Open up to 100 cases, each by itself */
+        post: operations["batch_api_v1_cases_batch_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/cases/counts": {
         parameters: {
             query?: never;
@@ -477,6 +494,23 @@ export interface paths {
         };
         /** Cases of a filter as a file */
         get: operations["at_once_api_v1_cases_export_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases/forecast": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How well being late is foretold */
+        get: operations["report_api_v1_cases_forecast_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -690,6 +724,23 @@ export interface paths {
         /** Merge a case into another one */
         post: operations["merge_api_v1_cases__case_id__merge_post"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases/{case_id}/reporter": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Erase who reported a closed case */
+        delete: operations["erase_api_v1_cases__case_id__reporter_delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1442,6 +1493,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/external-cases/{reference}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where the case of your own number stands */
+        get: operations["status_api_v1_external_cases__reference__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/flows": {
         parameters: {
             query?: never;
@@ -2106,6 +2174,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/patrol/findings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What an officer found, and perhaps settled on the spot */
+        post: operations["report_api_v1_patrol_findings_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/personal-data": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is kept of persons */
+        get: operations["report_api_v1_personal_data_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/photos": {
         parameters: {
             query?: never;
@@ -2360,6 +2462,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/reports/map": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The public map, newest first
+         * @description Of the last 30 days, without words, photos or persons; places are rounded to about 100 m.
+         */
+        get: operations["public_map_api_v1_reports_map_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/reports/near": {
         parameters: {
             query?: never;
@@ -2457,6 +2579,23 @@ export interface paths {
         /** Rate how a report was handled */
         post: operations["rate_api_v1_reports__tracking_code__rating_post"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reports/{tracking_code}/reporter": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Erase who reported, by tracking code */
+        delete: operations["erase_tracked_api_v1_reports__tracking_code__reporter_delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -2974,6 +3113,23 @@ export interface paths {
         get: operations["topic_api_v1_topics__topic_id__get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/voice/transcripts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a recording says */
+        post: operations["transcribe_api_v1_voice_transcripts_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3525,6 +3681,39 @@ export interface components {
             /** To H */
             to_h: number | null;
         };
+        /** BatchBody */
+        BatchBody: {
+            /** Items */
+            items: components["schemas"]["CaseBody"][];
+        };
+        /** BatchProblem */
+        BatchProblem: {
+            /** Code */
+            code: string;
+            detail: components["schemas"]["Text"];
+        };
+        /** BatchResult */
+        BatchResult: {
+            /** Case Id */
+            case_id: string | null;
+            /** External Reference */
+            external_reference: string | null;
+            /**
+             * Outcome
+             * @description known: its external_reference has a case already.
+             * @enum {string}
+             */
+            outcome: "opened" | "known" | "refused";
+            problem: components["schemas"]["BatchProblem"] | null;
+        };
+        /**
+         * BatchResults
+         * @description In the order of what was sent.
+         */
+        BatchResults: {
+            /** Items */
+            items: components["schemas"]["BatchResult"][];
+        };
         /** BehindItem */
         BehindItem: {
             /** Address */
@@ -3621,6 +3810,11 @@ export interface components {
         };
         /** Body_send_api_v1_photos_post */
         Body_send_api_v1_photos_post: {
+            /** File */
+            file: string;
+        };
+        /** Body_transcribe_api_v1_voice_transcripts_post */
+        Body_transcribe_api_v1_voice_transcripts_post: {
             /** File */
             file: string;
         };
@@ -3731,6 +3925,11 @@ export interface components {
             case_type?: string | null;
             /** Category */
             category?: string | null;
+            /**
+             * External Reference
+             * @description The sender's own number for it; the same number is the same case.
+             */
+            external_reference?: string | null;
             /**
              * Fields
              * @default {}
@@ -5311,6 +5510,47 @@ export interface components {
             until?: string | null;
         };
         /**
+         * FindingBody
+         * @description What an officer found; coordinates in WGS 84, `accuracy_m` as the phone states it.
+         */
+        FindingBody: {
+            /** Accuracy M */
+            accuracy_m: number;
+            /** Address */
+            address?: string | null;
+            /** Category */
+            category: string;
+            /**
+             * Comment
+             * @description How it was settled.
+             */
+            comment?: string | null;
+            /**
+             * Handled
+             * @description Settled on the spot: it goes to the check at once.
+             * @default false
+             */
+            handled?: boolean;
+            /** Lat */
+            lat: number;
+            /** Lon */
+            lon: number;
+            /**
+             * Observed At
+             * Format: date-time
+             */
+            observed_at: string;
+            /**
+             * Photos After
+             * @default []
+             */
+            photos_after?: string[];
+            /** Photos Before */
+            photos_before: string[];
+            /** Text */
+            text: string;
+        };
+        /**
          * FloodLimit
          * @description Where many alarms of a rule become one: more than `openings_max` within `window_s`.
          */
@@ -5468,6 +5708,38 @@ export interface components {
             /** Share */
             share: number;
             unit_label: components["schemas"]["Text"] | null;
+        };
+        /**
+         * ForecastReport
+         * @description How the forecast of overdue was learned. It is tested on the latest closed cases, from which it did not
+         *     learn: 0.5 is a guess, 1 is never wrong. `kind` rates: there are too few cases for a model, and each case
+         *     is told the share of its category.
+         */
+        ForecastReport: {
+            /** Auc All Looks */
+            auc_all_looks: number | null;
+            /** Auc At Opening */
+            auc_at_opening: number | null;
+            /** Auc Of Category Rate */
+            auc_of_category_rate: number | null;
+            /** Cases */
+            cases: number;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "model" | "rates";
+            /** Overdue Share */
+            overdue_share: number | null;
+            /** Tested On */
+            tested_on: number;
+            /**
+             * Trained At
+             * Format: date-time
+             */
+            trained_at: string;
+            /** Trained On */
+            trained_on: number;
         };
         /**
          * ForecastRule
@@ -5741,7 +6013,7 @@ export interface components {
             opened_at: string;
             /**
              * Place
-             * @description A cell of H3 (resolution 8), or a district's code.
+             * @description A cell of H3 (resolution 8), `topic:` and its id, or a district's code.
              */
             place: string;
             /**
@@ -6648,7 +6920,7 @@ export interface components {
         };
         /**
          * NearReports
-         * @description Nearest first.
+         * @description In the order that the door says.
          */
         NearReports: {
             /** Items */
@@ -7000,6 +7272,33 @@ export interface components {
             /** Silent */
             silent: number;
         };
+        /**
+         * PartnerCase
+         * @description Where a case stands, for the system that brought it.
+         */
+        PartnerCase: {
+            category: components["schemas"]["CategoryName"] | null;
+            /** Closed At */
+            closed_at: string | null;
+            department: components["schemas"]["ResponsibleDepartment"] | null;
+            /**
+             * Due At
+             * Format: date-time
+             */
+            due_at: string;
+            /** Number */
+            number: string;
+            /**
+             * Opened At
+             * Format: date-time
+             */
+            opened_at: string;
+            /** Reference */
+            reference: string;
+            /** Status */
+            status: string;
+            status_label: components["schemas"]["Text"];
+        };
         /** PartyShown */
         PartyShown: {
             /**
@@ -7048,6 +7347,43 @@ export interface components {
             opened_at: string;
             /** Value */
             value: number | null;
+        };
+        /**
+         * PersonalData
+         * @description How much of persons the case centre keeps now.
+         */
+        PersonalData: {
+            /**
+             * Accounts
+             * @description Cases that an account reported.
+             */
+            accounts: number;
+            /** Anonymised */
+            anonymised: number;
+            /**
+             * Oldest Closed At
+             * @description Of cases that hold who reported.
+             */
+            oldest_closed_at: string | null;
+            /** Originals */
+            originals: number;
+            /** Photos */
+            photos: number;
+            /** Published */
+            published: number;
+            /**
+             * Reporters
+             * @description Cases that hold who reported.
+             */
+            reporters: number;
+            /** Reporters Of Closed */
+            reporters_of_closed: number;
+            retention: components["schemas"]["Retention"];
+            /**
+             * Waiting
+             * @description Photos that nobody has looked through yet.
+             */
+            waiting: number;
         };
         /** PhotoLinks */
         PhotoLinks: {
@@ -8189,6 +8525,22 @@ export interface components {
             /** Id */
             id: string;
             name: components["schemas"]["Text"];
+        };
+        /**
+         * Retention
+         * @description How long personal data of a report is kept, in days after its case was closed; none: for ever.
+         */
+        Retention: {
+            /**
+             * Original Photo Days
+             * @description Then only the copies remain in which faces and number plates are blurred.
+             */
+            original_photo_days?: number | null;
+            /**
+             * Reporter Days
+             * @description Then name, telephone, e-mail go, and numbers of persons in its texts.
+             */
+            reporter_days?: number | null;
         };
         /**
          * RowOut
@@ -9451,6 +9803,11 @@ export interface components {
             text: string;
             /** Timeline */
             timeline: components["schemas"]["ReportTimelineEntry"][];
+        };
+        /** Transcript */
+        Transcript: {
+            /** Text */
+            text: string;
         };
         /** TrendOut */
         TrendOut: {
@@ -11612,6 +11969,68 @@ export interface operations {
             };
         };
     };
+    batch_api_v1_cases_batch_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BatchBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchResults"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     counts_api_v1_cases_counts_get: {
         parameters: {
             query?: never;
@@ -11712,6 +12131,62 @@ export interface operations {
                     "application/geo+json": string;
                     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                     "text/csv; charset=utf-8": string;
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    report_api_v1_cases_forecast_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ForecastReport"];
                 };
             };
             /** @description Nobody is signed in */
@@ -12539,6 +13014,62 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["CaseLinks"];
                 };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    erase_api_v1_cases__case_id__reporter_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                case_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Nobody is signed in */
             401: {
@@ -15470,6 +16001,64 @@ export interface operations {
             };
         };
     };
+    status_api_v1_external_cases__reference__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                reference: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PartnerCase"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     versions_api_v1_flows_get: {
         parameters: {
             query?: never;
@@ -17923,6 +18512,124 @@ export interface operations {
             };
         };
     };
+    report_api_v1_patrol_findings_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FindingBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseDetail"] | components["schemas"]["CaseReceipt"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    report_api_v1_personal_data_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonalData"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     send_api_v1_photos_post: {
         parameters: {
             query?: never;
@@ -18867,6 +19574,62 @@ export interface operations {
             };
         };
     };
+    public_map_api_v1_reports_map_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NearReports"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     near_api_v1_reports_near_get: {
         parameters: {
             query: {
@@ -19188,6 +19951,62 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["TrackedReport"];
                 };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    erase_tracked_api_v1_reports__tracking_code__reporter_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tracking_code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Nobody is signed in */
             401: {
@@ -21246,6 +22065,68 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TopicDetail"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No right to do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    transcribe_api_v1_voice_transcripts_post: {
+        parameters: {
+            query?: {
+                language?: "zh" | "en";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": components["schemas"]["Body_transcribe_api_v1_voice_transcripts_post"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Transcript"];
                 };
             };
             /** @description Nobody is signed in */
