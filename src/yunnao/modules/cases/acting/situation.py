@@ -94,7 +94,7 @@ def _in_hand(now: Situation) -> bool:
 
 _ALLOWS: Mapping[str, Callable[[Situation], bool]] = {
     "feed_back": lambda now: _in_hand(now) and bool(now.joint_open),
-    "involve": _in_hand,
+    "involve": lambda now: _in_hand(now) and now.row["department"] is not None,
     "release": lambda now: _running(now) and bool(now.joint_open),
     "split": lambda now: _running(now) and now.row["parent_id"] is None,
     "ask_extension": lambda now: _in_hand(now) and "extension" not in now.asked,
