@@ -1,6 +1,8 @@
 """People to be told, a mail server and a receiver of webhooks, for tests of notifications."""
 
+import asyncio
 import json
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +23,7 @@ from tests.integration.cases_support import CITY, POLICIES, HandClock, both
 
 from yunnao.infra import http as edge
 from yunnao.infra.embedded.processes import pick_port
+from yunnao.infra.paths import project_root
 from yunnao.infra.postgres import Database
 from yunnao.infra.webhook_targets import Targets
 from yunnao.kernel.ids import UUID
@@ -33,6 +36,7 @@ from yunnao.modules.notifications.delivering import Deliverer
 from yunnao.modules.notifications.facade import Notifications, Ways
 
 ZONE = ZoneInfo("Asia/Shanghai")
+SENDER = "city@yunnao.example"
 LOOPBACK = (ip_network("127.0.0.0/8"),)
 
 
@@ -239,3 +243,14 @@ async def office_worker(url: str, email: Post) -> AsyncIterator[Deliverer]:
     identity = Identity(clock, POLICIES)
     async with Database(url) as database:
         yield Notifications(clock, identity, ZONE, Ways(Targets(), email)).deliverer(database)
+
+
+async def worker_process(database_url: str, smtp_url: str, how: str) -> asyncio.subprocess.Process:
+    """A worker as a process of its own, which has begun to work."""
+    worker = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.integration.notifier_process", database_url, smtp_url, how,
+        cwd=project_root(), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    assert worker.stdout is not None
+    assert await worker.stdout.readline() == b"works\n"
+    return worker

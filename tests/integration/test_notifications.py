@@ -1,7 +1,6 @@
 """People are told once, by the channels they chose, whatever fails on the way."""
 
 import asyncio
-import sys
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,14 +9,15 @@ import pytest
 from standardwebhooks import Webhook
 from tests.integration.notifications_support import (
     QUIET,
+    SENDER,
     assigned,
     hook,
     mail_server,
     office,
+    worker_process,
 )
 
 from yunnao.infra.embedded.processes import pick_port
-from yunnao.infra.paths import project_root
 from yunnao.kernel.errors import InvalidInput
 from yunnao.modules.notifications import delivering
 from yunnao.modules.notifications.contracts import Address, Recipients
@@ -25,7 +25,6 @@ from yunnao.modules.notifications.domain import address_key
 from yunnao.modules.notifications.sms import HttpSms
 from yunnao.modules.notifications.smtp import Smtp
 
-SENDER = "city@yunnao.example"
 NIGHT = datetime(2026, 11, 23, 15, 30, tzinfo=UTC)  # 23:30 in Qingdao
 
 
@@ -227,10 +226,7 @@ async def test_a_worker_killed_between_sending_and_writing_it_down_sends_the_sam
         async with office(database_url, Smtp(mail.url, SENDER)) as city:
             await city.prefer("lin", email="lin@city.example")
             await city.send(assigned())
-            worker = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "tests.integration.notifier_process", database_url, mail.url,
-                cwd=project_root(),
-            )  # fmt: skip
+            worker = await worker_process(database_url, mail.url, "killed")
             assert await worker.wait() == -9
             await city.work()
             assert len(mail.taken) == 1  # leased: nobody else sends it yet
