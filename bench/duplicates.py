@@ -194,7 +194,7 @@ def hotline_pairs(path: Path, known: dict[str, list[int]], half: int) -> list[Pa
         rows = list(csv.DictReader(lines))
     ids, titles, times, bodies = (list(rows[0])[i] for i in (0, 1, 2, 3))
     event = {i: n for n, name in enumerate(sorted(known)) for i in known[name]}
-    plain = [domain.pairs(domain.normalised(f"{r[titles]}\n{r[bodies].strip()}")) for r in rows]
+    plain = [domain.pairs(domain.units(f"{r[titles]}\n{r[bodies].strip()}")) for r in rows]
     when = [_message_time(r[times]) for r in rows]
     of = [event.get(int(r[ids]), -1 - n) for n, r in enumerate(rows)]
     pairs = []
@@ -291,13 +291,13 @@ def calibration(pairs: list[Pair], p: np.ndarray[Any, Any]) -> float:
 def reasoning_ms(rounds: int = 200) -> float:
     """Median milliseconds to judge the candidates of one intake, with texts and reasons."""
     text = "路灯不亮已经三天了，晚上一片漆黑，老人出门容易摔倒，请尽快派人维修。" * 4
-    plain = domain.normalised(text)
+    plain = domain.units(text)
     times = []
     for _ in range(rounds):
         begun = perf_counter()
         mine = domain.pairs(plain)
         for n in range(CANDIDATES_TEXT_MAX):
-            theirs = domain.pairs(domain.normalised(text[n:] + str(n)))
+            theirs = domain.pairs(domain.units(text[n:] + str(n)))
             alike = domain.similarity(mine, theirs)
             domain.probability(domain.Evidence(30.0, 60.0, 0, alike, True, told=domain.telling(mine, theirs)))
         domain.shared_words(plain, plain[3:])

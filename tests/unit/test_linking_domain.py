@@ -43,7 +43,7 @@ def test_nearer_is_never_less_likely(a: float, b: float, similarity: float) -> N
 
 @given(st.text(), st.text())
 def test_similarity_is_symmetric_and_bounded(a: str, b: str) -> None:
-    one, other = domain.pairs(domain.normalised(a)), domain.pairs(domain.normalised(b))
+    one, other = domain.pairs(domain.units(a)), domain.pairs(domain.units(b))
     found = domain.similarity(one, other)
     assert found == domain.similarity(other, one)
     assert found is None or 0 <= found <= 1
@@ -51,8 +51,23 @@ def test_similarity_is_symmetric_and_bounded(a: str, b: str) -> None:
 
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_shared_words_stand_in_both_texts(a: str, b: str) -> None:
-    one, other = domain.normalised(a), domain.normalised(b)
-    assert all(word in one and word in other for word in domain.shared_words(one, other))
+    one, other = domain.units(a), domain.units(b)
+    for words in domain.shared_words(one, other):
+        run = " ".join(domain.units(words))
+        assert run in " ".join(one)
+        assert run in " ".join(other)
+
+
+def test_english_is_compared_by_words_not_by_letters() -> None:
+    lamp = domain.pairs(domain.units("The street light is out and it is completely dark at night"))
+    same = domain.pairs(domain.units("street light is out, the road is completely dark at night"))
+    waste = domain.pairs(domain.units("Rubbish has been lying beside the bins for a whole week now"))
+    assert (domain.similarity(lamp, same) or 0) > 0.4
+    assert (domain.similarity(lamp, waste) or 0) < 0.1
+    words = domain.shared_words(
+        domain.units("The street light is out"), domain.units("my street light is broken")
+    )
+    assert words == ["street light is"]
 
 
 def test_reasons_name_distance_time_category_and_words() -> None:

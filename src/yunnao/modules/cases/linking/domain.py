@@ -8,17 +8,18 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from math import exp
 
 from yunnao.kernel.geometry import distance_m
 from yunnao.kernel.text import Text, catalogue, say
 
-TEXT_CHARS_MAX = 150
+UNITS_MAX = 150
 """What a report is about stands at its beginning; the rest is courtesy, and costs time."""
 RADII = 10
 """What speaks for one place fades to a third over a tenth of the category's radius."""
 TELLING_PAIRS = 80
-"""From this many pairs of characters on a text speaks for itself; a call for help has ten."""
+"""From this many pairs on a text speaks for itself; a call for help has ten."""
 POSITION_ERROR_M = 15.0
 """Of a telephone outdoors: nearer than this, two places are one."""
 SIMILARITY_TOLD_MIN = 0.06
@@ -26,9 +27,10 @@ SIMILARITY_TOLD_MIN = 0.06
 SIMILARITY_TOLD_MAX = 0.3
 """Beyond, the words are the same whatever the rest: a template, or the same sender."""
 TOLD_WORDS_MAX = 3
-TOLD_CHARS_MIN = 2
+TOLD_UNITS_MIN = 2
 
-_NOT_WORDS = re.compile(r"[\W_]+")
+_UNIT = re.compile(r"[a-z0-9\u00c0-\u024f]+|[^\W_]")
+_LATIN_GAP = re.compile(r"(?<=[a-z0-9\u00c0-\u024f])\x1f(?=[a-z0-9\u00c0-\u024f])")
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,8 @@ WEIGHTS: Mapping[str, float] = {
     "same_category": 3.491,
     "kin_category": 0.14,
     "open": 1.729,
-    "text": -7.475,
-    "similarity": 74.187,
+    "text": -7.327,
+    "similarity": 74.449,
 }
 
 
@@ -90,24 +92,24 @@ def probability(evidence: Evidence) -> float:
     return 1 / (1 + exp(-max(-50.0, min(50.0, odds))))
 
 
-def normalised(text: str) -> str:
-    """Letters and digits only, in small letters, the beginning of it."""
-    return _NOT_WORDS.sub("", text.lower()[: TEXT_CHARS_MAX * 2])[:TEXT_CHARS_MAX]
+def units(text: str) -> list[str]:
+    """The beginning of a text as what carries meaning: Chinese characters, and words of Latin letters."""
+    return _UNIT.findall(text.lower()[: UNITS_MAX * 6])[:UNITS_MAX]
 
 
-def pairs(plain: str) -> frozenset[str]:
-    """Neighbouring characters of a normalised text: Chinese needs no words for it."""
-    return frozenset(plain[i : i + 2] for i in range(len(plain) - 1))
+def pairs(of: Sequence[str]) -> frozenset[tuple[str, str]]:
+    """Neighbouring units: Chinese needs no segmentation for it, and English says little by single words."""
+    return frozenset(pairwise(of))
 
 
-def similarity(a: frozenset[str], b: frozenset[str]) -> float | None:
+def similarity(a: frozenset[tuple[str, str]], b: frozenset[tuple[str, str]]) -> float | None:
     """Dice's coefficient of two sets of pairs; None where a text is too short to tell."""
     if len(a) < 2 or len(b) < 2:
         return None
     return 2 * len(a & b) / (len(a) + len(b))
 
 
-def telling(a: frozenset[str], b: frozenset[str]) -> float:
+def telling(a: frozenset[tuple[str, str]], b: frozenset[tuple[str, str]]) -> float:
     """How much the similarity of two texts tells: little where one of them says little."""
     return min(1.0, len(a) / TELLING_PAIRS, len(b) / TELLING_PAIRS)
 
@@ -128,21 +130,20 @@ def metres_between(
     return distance_m(lon_a, lat_a, lon_b, lat_b)
 
 
-def shared_words(plain_a: str, plain_b: str) -> list[str]:
-    """The longest runs of characters that both normalised texts have, longest first."""
-    if not plain_a or not plain_b:
-        return []
-    found: list[str] = []
+def shared_words(a: Sequence[str], b: Sequence[str]) -> list[str]:
+    """The longest runs of units that both texts have, longest first, as people write them."""
+    written = f"\x1f{chr(31).join(b)}\x1f"
+    found: list[tuple[str, ...]] = []
     at = 0
-    while at < len(plain_a) - 1:
+    while at < len(a) - 1:
         length = 0
-        while at + length < len(plain_a) and plain_a[at : at + length + 1] in plain_b:
+        while at + length < len(a) and f"\x1f{chr(31).join(a[at : at + length + 1])}\x1f" in written:
             length += 1
-        if length >= TOLD_CHARS_MIN:
-            found.append(plain_a[at : at + length])
+        if length >= TOLD_UNITS_MIN:
+            found.append(tuple(a[at : at + length]))
         at += max(1, length)
-    unique = list(dict.fromkeys(found))
-    return sorted(unique, key=len, reverse=True)[:TOLD_WORDS_MAX]
+    unique = sorted(dict.fromkeys(found), key=len, reverse=True)[:TOLD_WORDS_MAX]
+    return [_LATIN_GAP.sub(" ", chr(31).join(run)).replace(chr(31), "") for run in unique]
 
 
 def reasons(evidence: Evidence, number: str, words: Sequence[str]) -> list[Text]:

@@ -86,16 +86,14 @@ async def similar(tx: Transaction, snapshot: Snapshot, seen: Seen, score_min: fl
     judged = _judge(snapshot, seen, window, [row for row in found if not _two_alarms(seen, row)])
     chosen = [each for each in judged if each[1] >= score_min]
     chosen.sort(key=lambda each: (-each[1], -each[0]["opened_at"].timestamp()))
-    plain = domain.normalised(seen.text)
+    mine = domain.units(seen.text)
     return [
         Suggestion(
             row,
             _kind(row, evidence),
             score,
             evidence.metres,
-            domain.reasons(
-                evidence, row["number"], domain.shared_words(plain, domain.normalised(row["text"]))
-            ),
+            domain.reasons(evidence, row["number"], domain.shared_words(mine, domain.units(row["text"]))),
         )
         for row, score, evidence in chosen[:SUGGESTIONS_MAX]
     ]
@@ -144,10 +142,10 @@ def _judge(
         )
         first.append((row, domain.probability(evidence), evidence))
     first.sort(key=lambda each: -each[1])
-    mine = domain.pairs(domain.normalised(seen.text))
+    mine = domain.pairs(domain.units(seen.text))
     judged = []
     for row, _, evidence in first[:TEXTS_COMPARED_MAX]:
-        theirs = domain.pairs(domain.normalised(row["text"]))
+        theirs = domain.pairs(domain.units(row["text"]))
         whole = replace(
             evidence, similarity=domain.similarity(mine, theirs), told=domain.telling(mine, theirs)
         )
@@ -173,4 +171,4 @@ def _cells(seen: Seen) -> list[int]:
 
 
 def _words(text: str) -> bytes:
-    return hashlib.sha256(domain.normalised(text).encode()).digest()
+    return hashlib.sha256(" ".join(domain.units(text)).encode()).digest()
