@@ -185,8 +185,12 @@ class Evaluation:
 
     async def today(self, tx: Transaction) -> date:
         """The day in the city's own time."""
+        return (await self.now(tx)).date()
+
+    async def now(self, tx: Transaction) -> datetime:
+        """The present in the city's own time."""
         zone: ZoneInfo = (await self.parts.registry.current(tx)).city.calendar.zone
-        return self.parts.clock.now().astimezone(zone).date()
+        return self.parts.clock.now().astimezone(zone)
 
 
 def _column(chosen: Declared) -> str:

@@ -32,6 +32,7 @@ class Content:
     city: Text
     month: date
     made_at: datetime
+    """In the city's own time."""
     figures: list[Figure]
     trends: list[Trend]
     rankings: list[NamedRanking]
@@ -76,7 +77,7 @@ async def gather(
     return Content(
         city=city,
         month=month,
-        made_at=evaluation.parts.clock.now(),
+        made_at=await evaluation.now(tx),
         figures=figures,
         trends=trends,
         rankings=rankings,

@@ -93,7 +93,7 @@ class Pdf:
         parts: list[Any] = [
             Paragraph(title, self._styles.title),
             Paragraph(
-                self._say("monthly_report_made", time=f"{self._content.made_at:%Y-%m-%d %H:%M} UTC"),
+                self._say("monthly_report_made", time=f"{self._content.made_at:%Y-%m-%d %H:%M (UTC%z)}"),
                 self._styles.subtitle,
             ),
             *self._summary(),

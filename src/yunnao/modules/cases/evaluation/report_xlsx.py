@@ -44,7 +44,7 @@ def _summary(sheet: Worksheet, content: Content, language: Language) -> None:
     sheet.title = say("monthly_report_summary", language)[:31]
     sheet.append([say("monthly_report_title", language, month=f"{content.month:%Y-%m}", city=content.city)])
     sheet["A1"].font = Font(bold=True, size=14)
-    sheet.append([say("monthly_report_made", language, time=f"{content.made_at:%Y-%m-%d %H:%M} UTC")])
+    sheet.append([say("monthly_report_made", language, time=f"{content.made_at:%Y-%m-%d %H:%M (UTC%z)}")])
     sheet.append([])
     heads = ("indicator", "value", "target", "met", "before", "numerator", "denominator", "description")
     _heads(sheet, [say(f"monthly_report_{head}", language) for head in heads])
