@@ -31,6 +31,7 @@ class City:
     words: Sequence[str]
     roads: Sequence[str]
     centre: tuple[float, float]
+    indicators: Sequence[str]
 
 
 QUESTIONS: dict[str, str] = {
@@ -67,12 +68,26 @@ QUESTIONS: dict[str, str] = {
     "search: a word in a box": "/cases?q={word}&bbox={box2}",
     "search: a word, open, by deadline": "/cases?q={word}&status=open&sort=due",
     "search: a department's own": f"{STAFF}:/cases?q={{word}}",
+    "by risk": "/cases?sort=risk",
+    "amber of a department": "/cases?flags=amber&sort=due&department={department}",
+    "map: open in a box": "/cases/map?bbox={box5}",
     "map: open": "/cases/map",
+    "map: cells of what is open": "/cases/map/cells",
+    "map: cells of a month by day": "/cases/map/cells?status=&by_day=1&{month}",
+    "map: cells of a category": "/cases/map/cells?status=&category={category}",
     "near": "/reports/near?{place}",
     "board: queue": "/cases/queue?status=open",
     "board: counts": "/cases/counts",
     "board: wall": "/cases/wall",
     "overview": "/overview",
+    "views: counts": "/case-views/counts",
+    "evaluation: figures": "/evaluation/figures?{days}",
+    "evaluation: figures of a department": "/evaluation/figures?{days}&department={department}",
+    "evaluation: by department": "/evaluation/breakdown?by=department&{days}",
+    "evaluation: by category": "/evaluation/breakdown?by=category&{days}",
+    "evaluation: trend": "/evaluation/trend?indicator={indicator}&{days}",
+    "evaluation: ranking": "/evaluation/ranking?indicator={indicator}&{months}",
+    "evaluation: cases behind": "/evaluation/cases?indicator={indicator}&{days}&department={department}",
 }
 """Who asks (a dispatcher where nobody is named) and what; names in braces differ from time to time."""
 
@@ -89,6 +104,8 @@ def filled(question: str, city: City, dice: random.Random) -> str:
         return f"since={quote(day.isoformat())}&until={quote(until.isoformat())}"
 
     word = dice.choice(city.words)
+    first = day.replace(day=1)
+    before = first - timedelta(days=1)
     return question.format(
         status=dice.choice(["desk", "checking", "rejected", "closed"]),
         top=dice.choice(city.tops),
@@ -109,6 +126,9 @@ def filled(question: str, city: City, dice: random.Random) -> str:
         house=dice.randrange(1, 200),
         day=f"{day:%Y%m%d}",
         serial=f"{dice.randrange(1_000_000):07}",
+        days=f"from={day - timedelta(days=dice.choice((7, 31, 92))):%Y-%m-%d}&to={day:%Y-%m-%d}",
+        months=f"from={first - timedelta(days=dice.choice((1, 32, 92))):%Y-%m}-01&to={before:%Y-%m-%d}",
+        indicator=dice.choice(city.indicators),
         strange=dice.choice("龘靐齉爩麤"),
         english=dice.choice(["send somebody", "street lamp", "litter", "manhole", "noise"]),
     )

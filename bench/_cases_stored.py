@@ -1,8 +1,10 @@
 """A million synthetic cases of 18 months, made within the database out of cases that the intake opened."""
 
+import json
 import random
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import psycopg
@@ -13,6 +15,8 @@ from yunnao.kernel.principal import SYSTEM
 from yunnao.modules.cases.contracts import NewCase
 
 DAYS = 548
+SYNTHETIC = "SY-%"
+"""Numbers of cases that nobody opened."""
 PATTERNS = 2_000
 BATCH_ROWS = 100_000
 QUERIES = Queries(
@@ -38,12 +42,12 @@ async def open_patterns(platform: Platform, texts: list[str]) -> None:
     for first in range(0, PATTERNS, 100):
         async with platform.database.transaction() as tx:
             for _ in range(first, min(first + 100, PATTERNS)):
-                lon, lat = _place(platform, dice)
+                lon, lat = place(platform, dice)
                 new = NewCase(text=dice.choice(texts), source="citizen", lon=lon, lat=lat)
                 await platform.cases.open_case(tx, new, SYSTEM)
 
 
-def _place(
+def place(
     platform: Platform, dice: random.Random, bounds: tuple[float, float, float, float]
 ) -> tuple[float, float]:
     """Somewhere in the city, mostly near its centre."""
@@ -56,8 +60,11 @@ def _place(
     return lon, lat
 
 
-def fill(url: str, rows: int, quiet: bool) -> float:
-    """Stores `rows` synthetic cases with their timelines and search rows; answers the seconds it took."""
+def fill(url: str, rows: int, below: Mapping[str, Sequence[str]], quiet: bool) -> float:
+    """Stores `rows` synthetic cases and all that belongs to them; answers the seconds it took.
+
+    `below`: the streets of each district.
+    """
     began = time.perf_counter()
     with psycopg.connect(url, autocommit=True) as connection:
 
@@ -84,11 +91,13 @@ def fill(url: str, rows: int, quiet: bool) -> float:
                 streets=STREETS,
                 where=WHERE,
                 ends=ENDS,
+                below=json.dumps(below),
             )
-        do("timeline", like="SY-%")
+        for name in ("timeline", "deadlines", "photos"):
+            do(name, like=SYNTHETIC)
         index = connection.execute("SELECT pg_get_indexdef('cases.search_grams'::regclass)").fetchone()
         connection.execute("DROP INDEX cases.search_grams")
-        do("search", like="SY-%")
+        do("search", like=SYNTHETIC)
         since = time.perf_counter()
         connection.execute(index[0])
         if not quiet:

@@ -27,7 +27,8 @@ SELECT uuidv7(m.opened_at - now()), 'SY-' || to_char(m.opened_at, 'YYYYMMDD') ||
     sha256(('synthetic' || m.i)::bytea), m.source, p.scene, p.case_type, p.flow_hash, m.status, p.category,
     CASE WHEN m.status <> 'desk' THEN coalesce(p.department, p.dispatch ->> 'department') END,
     left(m.text, 40), m.text, m.address,
-    p.lon + (m.r3 - 0.5) * 0.004, p.lat + (m.r4 - 0.5) * 0.004, p.district, p.street,
+    p.lon + (m.r3 - 0.5) * 0.004, p.lat + (m.r4 - 0.5) * 0.004, p.district,
+    coalesce(p.street, (%(below)s::jsonb -> p.district ->> mod(m.i, jsonb_array_length(%(below)s::jsonb -> p.district))::int)),
     jsonb_build_object('name', '合成' || mod(m.i, 9973), 'phone', '1380000' || lpad(mod(m.i, 10000)::text, 4, '0')),
     '{"synthetic": true}', p.automatic, p.confidence, p.dispatch, m.opened_at, m.due_at,
     CASE WHEN coalesce(m.closed_at, now()) > m.due_at THEN m.due_at END, m.closed_at,
@@ -83,3 +84,49 @@ CROSS JOIN LATERAL (VALUES
     (c.closed_at, 'rate', 'person', NULL, c.status = 'rated')
 ) AS e (time, event, kind, comment, happened)
 WHERE e.happened AND c.number LIKE %(like)s;
+
+-- name: deadlines
+-- Told of already, so that the clock has nothing to do for them.
+INSERT INTO cases.deadline (case_id, opened_at, limit_h, clock, amber_share, due_at, amber_at, told, calendar,
+    running, risk)
+SELECT c.id, c.opened_at, extract(epoch FROM c.due_at - c.opened_at) / 3600, 'urgent', 0.25, c.due_at,
+    c.due_at - 0.25 * (c.due_at - c.opened_at), '{amber,red}', k.calendar, r.running,
+    CASE WHEN r.running THEN mod(abs(hashtext(c.number)), 1000) / 1000.0 END
+FROM cases."case" c
+CROSS JOIN (SELECT calendar FROM cases.deadline LIMIT 1) AS k
+CROSS JOIN LATERAL (SELECT c.status IN ('desk', 'assigned', 'handling', 'checking') AS running) AS r
+WHERE c.number LIKE %(like)s;
+
+-- name: photos
+-- Of every tenth case.
+INSERT INTO cases.photo (id, hash, thumb_hash, media_type, width, height, case_id, created_at)
+SELECT uuidv7(c.opened_at - now()), md5(c.number), md5(c.number), 'image/jpeg', 800, 600, c.id, c.opened_at
+FROM cases."case" c WHERE c.number LIKE %(like)s AND mod(abs(hashtext(c.number)), 10) = 0;
+
+-- name: whole
+SELECT count(*), count(*) FILTER (WHERE s.case_id IS NULL OR d.case_id IS NULL OR t.n < 2)
+FROM cases."case" c
+LEFT JOIN cases.search s ON s.case_id = c.id
+LEFT JOIN cases.deadline d ON d.case_id = c.id
+CROSS JOIN LATERAL (SELECT count(*) AS n FROM cases.timeline t WHERE t.case_id = c.id) AS t
+WHERE c.number NOT LIKE %(like)s;
+
+-- name: raw_begin
+-- The last intake, to be written again and again.
+CREATE TEMP TABLE raw AS
+SELECT c AS made, s.body, d AS deadline,
+    (SELECT array_agg(t) FROM cases.timeline t WHERE t.case_id = c.id) AS timeline
+FROM cases."case" c JOIN cases.search s ON s.case_id = c.id JOIN cases.deadline d ON d.case_id = c.id
+WHERE c.number NOT LIKE %(like)s ORDER BY c.id DESC LIMIT 1;
+
+-- name: raw_one
+WITH key AS MATERIALIZED (SELECT uuidv7() AS id, raw.* FROM raw),
+a AS (INSERT INTO cases."case" SELECT (jsonb_populate_record(made, jsonb_build_object(
+          'id', id, 'number', 'RAW-' || id, 'alarm_id', NULL,
+          'tracking_hash', '\x' || encode(sha256(id::text::bytea), 'hex')))).* FROM key),
+b AS (INSERT INTO cases.search (case_id, body) SELECT id, body FROM key),
+c AS (INSERT INTO cases.deadline SELECT (jsonb_populate_record(deadline, jsonb_build_object('case_id', id))).* FROM key),
+d AS (INSERT INTO cases.timeline SELECT (jsonb_populate_record(t, jsonb_build_object(
+          'id', uuidv7(), 'case_id', key.id))).* FROM key, unnest(timeline) AS t),
+e AS (INSERT INTO infra.outbox (id, subject, payload) SELECT uuidv7(), 'bench.nothing', '{}' FROM key)
+SELECT pg_notify('outbox', '');

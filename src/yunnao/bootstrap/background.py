@@ -90,6 +90,7 @@ def timers(platform: Platform) -> list[Timer]:
         Timer("cases.archive", "*/10 * * * * 40", archive),
         # At two in the morning in China, when the city sleeps: training takes a core for minutes.
         Timer("cases.learning", "17 18 * * * 0", platform.cases.learning.nightly),
+        Timer("cases.search", "* * * * * */2", platform.cases.search.settle),
         Timer("cases.export", "* * * * * */3", export),
         Timer("identity.link_audit", "* * * * * */2", platform.identity.link_audit),
         Timer("infra.prune", "17 * * * * 0", prune),

@@ -46,6 +46,7 @@ def _serve(settings: Settings) -> None:
         port=settings.port,
         interface=Interfaces.ASGI,
         factory=True,
+        workers=settings.api_workers,
         log_enabled=False,
         workers_kill_timeout=API_STOP_WAIT_S,
         respawn_failed_workers=True,

@@ -17,6 +17,7 @@ LogFormat = Literal["console", "json"]
 LakeEngine = Literal["duckdb", "ray"]
 T = TypeVar("T", bound=str)
 
+API_WORKERS_MAX = 64
 TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
 FALSE_WORDS = frozenset({"0", "false", "no", "off"})
 
@@ -40,6 +41,7 @@ class Settings:
     lake_engine: LakeEngine = field(metadata=_read("YUNNAO_LAKE_ENGINE", "duckdb"))
     host: str = field(metadata=_read("YUNNAO_HOST", "127.0.0.1"))
     port: int = field(metadata=_read("YUNNAO_PORT", "8088"))
+    api_workers: int = field(metadata=_read("YUNNAO_API_WORKERS", "1"))
     mqtt_port: int = field(metadata=_read("YUNNAO_MQTT_PORT", "1883"))
     mqtt_tls_cert: Path | None = field(metadata=_read("YUNNAO_MQTT_TLS_CERT", ""))
     mqtt_tls_key: Path | None = field(metadata=_read("YUNNAO_MQTT_TLS_KEY", ""))
@@ -80,6 +82,7 @@ class Settings:
             lake_engine=_choice(environ, "YUNNAO_LAKE_ENGINE", {"duckdb": "duckdb", "ray": "ray"}, "duckdb"),
             host=environ.get("YUNNAO_HOST") or "127.0.0.1",
             port=_port(environ, "YUNNAO_PORT", 8088),
+            api_workers=_count(environ, "YUNNAO_API_WORKERS", 1, API_WORKERS_MAX),
             mqtt_port=_port(environ, "YUNNAO_MQTT_PORT", 1883),
             mqtt_tls_cert=_file(environ, "YUNNAO_MQTT_TLS_CERT", root),
             mqtt_tls_key=_file(environ, "YUNNAO_MQTT_TLS_KEY", root),
@@ -156,6 +159,13 @@ def _port(environ: Mapping[str, str], variable: str, default: int) -> int:
     value = environ.get(variable) or str(default)
     if not value.isdecimal() or not 0 < int(value) < 65536:
         raise InvalidInput("setting_invalid", variable=variable, value=value, expected="1-65535")
+    return int(value)
+
+
+def _count(environ: Mapping[str, str], variable: str, default: int, most: int) -> int:
+    value = environ.get(variable) or str(default)
+    if not value.isdecimal() or not 0 < int(value) <= most:
+        raise InvalidInput("setting_invalid", variable=variable, value=value, expected=f"1-{most}")
     return int(value)
 
 

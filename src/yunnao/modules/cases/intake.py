@@ -101,15 +101,17 @@ async def open_case(
         "due_at": deadlines.first_due(snapshot, found.category, case_type.type, now),
         "workflow": Jsonb(step.state),
     }
-    await store.run(tx, "case_insert", **row)
-    await deadlines.begin(tx, snapshot, row)
-    await indexing.write(tx, snapshot, row)
-    if new.photos:
-        await attach_photos(tx, row["id"], new.photos, principal)
-    await note(tx, parts, row["id"], "opened", principal, photos=new.photos)
-    await _note_dispatch(tx, parts, snapshot, row, found)
-    await linking.on_opened(tx, parts, snapshot, row)
-    await announce(tx, snapshot, "cases.case.opened", row)
+    # One after the other without waiting for each answer: only what is asked back is waited for.
+    async with tx.pipeline():
+        await store.run(tx, "case_insert", **row)
+        await deadlines.begin(tx, snapshot, row)
+        await indexing.write(tx, snapshot, row)
+        if new.photos:
+            await attach_photos(tx, row["id"], new.photos, principal)
+        await note(tx, parts, row["id"], "opened", principal, photos=new.photos)
+        await _note_dispatch(tx, parts, snapshot, row, found)
+        await linking.on_opened(tx, parts, snapshot, row)
+        await announce(tx, snapshot, "cases.case.opened", row)
     CASES_OPENED.labels(new.source, "automatic" if found.automatic else "desk").inc()
     return OpenedCase(row["id"], row["number"], code, step.status, found.automatic, now)
 

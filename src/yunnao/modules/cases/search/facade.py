@@ -116,6 +116,10 @@ class Search:
         ask = await self.ask(tx, _placed(wanted), principal)
         return await maps.cells(tx, self._parts, ask, degrees, by_day=by_day)
 
+    async def settle(self, tx: Transaction) -> None:
+        """Brings into the index what was written lately; for a timer of about two seconds."""
+        await store.settle(tx)
+
     async def ask(
         self,
         tx: Transaction,

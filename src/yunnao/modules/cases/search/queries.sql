@@ -262,3 +262,7 @@ ON CONFLICT (case_id) DO UPDATE SET body = excluded.body;
 -- Up to a bound: a case that was argued over for years must not grow without end.
 UPDATE cases.search SET notes = left(btrim(notes || ' ' || cases.fold(%(note)s)), %(chars_max)s)
 WHERE case_id = %(case_id)s;
+
+-- name: search_settle
+-- What intakes left for later; it waits for nobody and nobody waits for it.
+SELECT gin_clean_pending_list('cases.search_grams');

@@ -160,3 +160,7 @@ async def insert(tx: Transaction, case_id: Any, body: str) -> None:
 
 async def note(tx: Transaction, case_id: Any, text: str, chars_max: int) -> None:
     await tx.execute(QUERIES["search_note"], {"case_id": case_id, "note": text, "chars_max": chars_max})
+
+
+async def settle(tx: Transaction) -> None:
+    await tx.execute(QUERIES["search_settle"])
