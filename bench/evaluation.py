@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import date
@@ -41,7 +42,8 @@ INSERT INTO cases."case" (id, number, tracking_hash, source, scene, case_type, f
 SELECT uuidv7(opened_at - clock_timestamp()), 'B-' || n, int8send(n), source, 'urban-management', t.type,
     t.flow_hash, CASE WHEN done THEN 'closed' ELSE 'handling' END,
     c.codes[1 + (h1 %% array_length(c.codes, 1))],
-    d.ids[1 + (h2 %% array_length(d.ids, 1))], 'x', 'x',
+    -- A category is the duty of some departments, not of all.
+    d.ids[1 + ((h1 * 7 + h2 %% 4) %% array_length(c.codes, 1)) %% array_length(d.ids, 1)], 'x', 'x',
     a.districts[1 + (h1 %% array_length(a.districts, 1))],
     a.streets[1 + (h2 %% array_length(a.streets, 1))], NULL, h1 %% 100 < 93, 0.9, '{}', opened_at,
     opened_at + interval '72 hours', CASE WHEN done THEN closed_at END, opened_at,
@@ -198,6 +200,8 @@ async def measure(url: str, folder: str, cases: int) -> dict[str, Any]:
         "details": {
             "cases": cases,
             "median_ms": round(percentile(every, 0.5) * 1000, 1),
+            "median_ms_of": {n: round(percentile(told, 0.5) * 1000, 1) for n, told in spent.items()},
+            "load_average": os.getloadavg()[0],
             "p95_ms_of": {name: round(percentile(told, 0.95) * 1000, 1) for name, told in spent.items()},
             "load_s": round(load_s, 1),
             "keep_s": round(keep_s, 1),

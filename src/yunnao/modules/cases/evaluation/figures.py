@@ -98,9 +98,11 @@ async def breakdown(
         group_of = {key: _below(known.snapshot, key, of.category) for key in keys}
     told = await _labels(tx, known, by, {g for g in group_of.values() if g is not None})
     sums: dict[str, dict[str, Sums]] = {group: {} for group in told}
+    by_position: dict[int, list[tuple[str, Sums]]] = {}
+    for (key, _, place), found in cells.items():
+        by_position.setdefault(place, []).append((key, found))
     for each in wanted:
-        of_indicator = [(key, s) for (key, _, place), s in cells.items() if place == each.position]
-        for group, found in grouped(of_indicator, group_of).items():
+        for group, found in grouped(by_position.get(each.position, []), group_of).items():
             sums[group][each.name] = found
     deeper = {above for node in known.snapshot.categories.values() if (above := node.parent)}
     return [
