@@ -131,6 +131,8 @@ async def test_a_photo_of_a_rejected_report_is_not_public(town: Town) -> None:
 
 async def test_a_photo_that_cannot_be_looked_through_is_given_up_and_never_published(town: Town) -> None:
     photo = await send(town, jpeg())
+    assert not await town.cases.photos.preparer(town.database).step()
+    await town.report(photos=[photo])
     await town.rows("UPDATE cases.photo SET hash = repeat('0', 64) RETURNING 1 AS x")
     assert await town.cases.photos.preparer(town.database).step()
     assert not await town.cases.photos.preparer(town.database).step()

@@ -1,5 +1,6 @@
 """Open311 GeoReport v2 as the standard has it: definitions, posting, tokens, windows, extensions."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from xml.etree import ElementTree
 
 import httpx
 import pytest
+import requests
 from jsonschema import Draft7Validator, FormatChecker
 from referencing import Registry, Resource
 from tests.integration.cases_support import CITY, SCENE, SOUTH, Town, town
@@ -275,6 +277,39 @@ async def test_a_post_may_bring_its_photo(city: Town) -> None:
     # Nothing of a photo is public before it has been looked through.
     number = answer.json()[0]["service_request_id"]
     assert (await get(city, f"/requests/{number}.json")).json()[0]["media_url"] is None
+
+
+@pytest.mark.parametrize("kind", ["json", "xml"])
+async def test_a_client_that_others_wrote_reads_this_door(
+    city: Town, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """georeport, its requests carried to the application without a socket."""
+    georeport = pytest.importorskip("georeport")
+    loop = asyncio.get_running_loop()
+    posted = [(await post(city, form(city))).json()[0]["service_request_id"] for _ in range(2)]
+
+    def carried(url: str, params: dict[str, str]) -> requests.Response:
+        call = city.call(None, "GET", url.removeprefix("http://city"), params=params)
+        found = asyncio.run_coroutine_threadsafe(call, loop).result()
+        told = requests.Response()
+        told.status_code, told._content = found.status_code, found.content
+        return told
+
+    def used() -> None:
+        client = georeport.GeoReport("http://city/open311/v2", "qingdao.gov.cn", output_format=kind)
+        services = client.get_service_list()
+        assert [each["service_code"] for each in services] == ["auto", "L", "G", "W", "T"]
+        told = client.get_service_definition("L")
+        attributes = told["attributes"] if kind == "json" else told["attributes"]["attribute"]
+        assert [each["code"] for each in attributes][:2] == ["severity", "kinds"]
+        assert client.get_service_request(posted[0])["service_request_id"] == posted[0]
+        found = client.get_service_requests(service_code="L", status="open")
+        assert [each["service_request_id"] for each in found] == posted[::-1]
+        with pytest.raises(requests.HTTPError):
+            client.get_service_definition("nothing")
+
+    monkeypatch.setattr(requests, "get", carried)
+    await asyncio.to_thread(used)
 
 
 @needs_schemas

@@ -92,13 +92,15 @@ def choices(schema: Mapping[str, Any]) -> list[tuple[Any, str]]:
 
 
 def attributes(form: Mapping[str, Any], language: Language = "zh") -> list[dict[str, Any]]:
-    """The properties of a form as the service definition lists them, in the form's order.
+    """The properties of a form as the service definition lists them, required ones first.
 
     A `readOnly` property only tells something: its `variable` is false.
     """
     required = set(form.get("required", []))
     found: list[dict[str, Any]] = []
-    for code, schema in form.get("properties", {}).items():
+    # The store keeps no order of a form's properties, so what must be filled in comes first.
+    ordered = sorted(form.get("properties", {}).items(), key=lambda each: each[0] not in required)
+    for code, schema in ordered:
         kind = datatype(schema) if isinstance(schema, Mapping) else None
         if kind is None:
             continue
