@@ -77,6 +77,18 @@ def test_every_message_is_in_one_topic_and_none_is_counted_twice(texts: list[str
     assert sum(book.sizes[live]) == len(texts)
 
 
+def test_english_messages_come_together_by_words_not_by_letters() -> None:
+    texts = [
+        "Cement plant beside Lifa estate is far too loud at night",
+        "Dust from the cement plant at Lifa estate",
+        "Buses on line 12 are always late in the morning",
+        "No answer about my pension since spring",
+    ]
+    found, in_all = hot_topics(messages(texts), 5)
+    assert in_all == 3
+    assert [1, 2] in [topic.rows for topic in found]
+
+
 def test_heat_grows_with_people_votes_and_weeks_and_fades_with_silence() -> None:
     week = timedelta(weeks=1)
 

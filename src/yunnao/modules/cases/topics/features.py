@@ -15,7 +15,8 @@ from scipy.sparse import csr_matrix, diags
 from sklearn.feature_extraction.text import HashingVectorizer
 
 DIMENSIONS = 1 << 17
-GRAM_CHARS = (2, 3)
+GRAM_UNITS = (2, 3)
+WORD_CHARS_MIN = 4
 TEXT_CHARS_MAX = 200
 """What a message is about stands at its beginning."""
 TITLE_TIMES = 2
@@ -24,27 +25,34 @@ COMMON_SHARE_MAX = 0.3
 COMMON_ROWS_MIN = 50
 """Among few messages it may be what they are about."""
 
-_NOT_WORDS = re.compile(r"[\W_]+")
+_UNIT = re.compile(r"[a-z\u00c0-\u024f]{2,}|[^\W_]")
+"""A word of Latin letters, else a single character."""
+
+
+def _grams(written: str) -> list[str]:
+    """Runs of two and three units in each part of a message, and Latin words by themselves."""
+    found: list[str] = []
+    for part in written.split("\n"):
+        units = _UNIT.findall(part)
+        found += [unit for unit in units if len(unit) >= WORD_CHARS_MIN]
+        for size in GRAM_UNITS:
+            found += [" ".join(units[at : at + size]) for at in range(len(units) - size + 1)]
+    return found
+
+
 _HASHING = HashingVectorizer(
-    analyzer="char",
-    ngram_range=GRAM_CHARS,
+    analyzer=_grams,
     n_features=DIMENSIONS,
     alternate_sign=False,
     norm=None,
-    lowercase=False,
     dtype=np.float32,
 )
-
-
-def plain(text: str) -> str:
-    """Letters and digits only, in small letters."""
-    return _NOT_WORDS.sub("", text.lower())
 
 
 def counts(messages: Sequence[tuple[str, str]]) -> csr_matrix:
     """Of (title, text): how often each gram occurs, sublinear (1 + ln n); messages × DIMENSIONS."""
     written = [
-        f"{plain(title)} " * TITLE_TIMES + plain(text[: TEXT_CHARS_MAX * 2])[:TEXT_CHARS_MAX]
+        f"{title.lower()}\n" * TITLE_TIMES + text[:TEXT_CHARS_MAX].lower().replace("\n", " ")
         for title, text in messages
     ]
     found: csr_matrix = _HASHING.transform(written)
