@@ -92,7 +92,7 @@ async def _worker(database_url: str, nats_url: str, files: str) -> None:
         await cases.on_alarm(tx, event)
 
     listening = [
-        Consumer("test-seen", ["cases.>"], see),
+        Consumer("test-seen", ["cases.case.*"], see),
         Consumer("test-on-alarm", ["sensing.alarm.opened"], on_alarm),
     ]
     async with (

@@ -155,7 +155,7 @@ async def test_whatever_is_killed_no_case_is_stuck_none_advances_twice_and_nobod
 
     for case_id in clients.cases:
         entries = await today.rows("SELECT event FROM cases.timeline WHERE case_id = %s ORDER BY id", case_id)
-        assert [row["event"] for row in entries] == TOLD
+        assert [row["event"] for row in entries if row["event"] != "link_suggested"] == TOLD
     reported = await today.rows("SELECT id, status FROM cases.\"case\" WHERE source = 'citizen'")
     assert {str(row["id"]) for row in reported} == set(clients.cases)
     assert {row["status"] for row in reported} == {"closed"}
@@ -198,7 +198,8 @@ async def nobody_was_told_twice(town: Town) -> None:
     # Every case: once opened, then each action; the alarms' cases only opened, with one informed.
     changes = await town.rows(
         'SELECT count(*) AS n FROM cases.timeline t JOIN cases."case" c ON c.id = t.case_id'
-        " WHERE c.source = 'citizen' AND event NOT IN ('assigned_automatically', 'closed', 'request_lapsed')"
+        " WHERE c.source = 'citizen' AND event <> ALL (%s)",
+        ["assigned_automatically", "closed", "request_lapsed", "link_suggested"],
     )
     assert len(seen) == changes[0]["n"] + ALARMS
     keys = Counter(row["key"] for row in await town.rows("SELECT key FROM notifications.notice"))
