@@ -58,6 +58,8 @@ async def open_case(
     lon, lat = await _position(tx, new)
     areas = await parts.areas(tx)
     place = _place(parts, lon, lat)
+    if lon is None and new.source != "alarm":
+        place = (await parts.gazetteer(tx)).find(f"{new.address or ''}\n{new.text}")
     found = await _dispatch(new, place, await matrix(tx, parts, snapshot, areas), parts, snapshot)
     case_type = snapshot.case_type_for(found.category, new.case_type, new.source)
     if new.source != "alarm" and (new.case_type is not None or new.fields):

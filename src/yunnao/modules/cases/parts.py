@@ -16,6 +16,7 @@ from yunnao.kernel.text import Text, catalogue, say
 from yunnao.kernel.time import Clock
 from yunnao.modules.cases import store
 from yunnao.modules.cases.dispatch.model import Model
+from yunnao.modules.cases.dispatch.places import Gazetteer
 from yunnao.modules.cases.noticing.telling import Entry, tell
 from yunnao.modules.cases.registry import Registry, Snapshot
 from yunnao.modules.cases.search import indexing
@@ -53,6 +54,7 @@ class _Held:
 
     areas_revision: int | None = None
     areas: dict[str, Area] = field(default_factory=dict)
+    gazetteer: Gazetteer = field(default_factory=lambda: Gazetteer([]))
     departments_revision: int | None = None
     departments: dict[str, Department] = field(default_factory=dict)
 
@@ -79,8 +81,14 @@ class Parts:
         await self.geography.refresh(tx)
         if self._held.areas_revision != self.geography.revision:
             self._held.areas = {area.code: area for area in await self.geography.areas(tx)}
+            self._held.gazetteer = Gazetteer(self._held.areas.values())
             self._held.areas_revision = self.geography.revision
         return self._held.areas
+
+    async def gazetteer(self, tx: Transaction) -> Gazetteer:
+        """The areas by name; read anew with them."""
+        await self.areas(tx)
+        return self._held.gazetteer
 
     async def departments(self, tx: Transaction, snapshot: Snapshot) -> dict[str, Department]:
         """By id. They change with the city pack only, and so with the revision of this module."""

@@ -38,10 +38,11 @@ class Matrix:
 
 @dataclass(frozen=True)
 class Place:
-    """The areas of a case, as codes."""
+    """The areas of a case, as codes; `named`: by the text, where there is no position."""
 
     district: str | None = None
     street: str | None = None
+    named: bool = False
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ def _where(matrix: Matrix, place: Place) -> Text:
         return _say("dispatch_reason_no_place")
     names = [matrix.area_name(code) for code in (place.district, place.street) if code]
     area = Text(zh="".join(name.zh for name in names), en=", ".join(name.en for name in reversed(names)))
-    return _say_names("dispatch_reason_area", area=area)
+    return _say_names("dispatch_reason_area_named" if place.named else "dispatch_reason_area", area=area)
 
 
 def _duty(matrix: Matrix, row: DutyRow | None, department: str) -> Text:
