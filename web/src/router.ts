@@ -29,6 +29,7 @@ const routes: RouteRecordRaw[] = [
   { path: '/cockpit', component: () => import('./pages/CockpitPage.vue'), meta: { layout: 'wall', roles: watchers, title: 'cockpit.title' } },
   { path: '/wall', component: () => import('./pages/WallPage.vue'), meta: { layout: 'wall', roles: watchers, title: 'wall.title' } },
   { path: '/desk', component: () => import('./pages/DeskPage.vue'), meta: { layout: 'office', roles: ['dispatcher'], title: 'work.desk' } },
+  { path: '/inbox/:id?', component: () => import('./pages/InboxPage.vue'), props: true, meta: { layout: 'office', roles: ['department_staff', 'field_worker', 'leader', 'dispatcher'], title: 'work.inboxTitle' } },
   { path: '/cases', component: () => import('./pages/CasesPage.vue'), meta: { layout: 'office', roles: watchers, title: 'cases.title' } },
   { path: '/cases/:id', component: () => import('./pages/CasesPage.vue'), props: true, meta: { layout: 'office', roles: watchers, title: 'cases.title' } },
   { path: '/field', component: () => import('./pages/field/FieldPage.vue'), meta: { layout: 'bare', roles: ['field_worker', 'department_staff'], title: 'field.title' } },

@@ -1,6 +1,7 @@
 /** Decisions that take effect after a moment in which they can be taken back. */
 import { computed, onBeforeUnmount, onMounted, ref, shallowRef } from 'vue'
 import { api } from '@/api'
+import { casework } from '@/api/casework'
 import { postLeaving } from '@/api/client'
 import type { ActionInput } from '@/api/types'
 
@@ -12,6 +13,8 @@ export interface Step {
   id: string
   action: string
   input: ActionInput
+  /** Instead of an action: the case that stands for this one from then on. */
+  into?: string
 }
 export interface Decision {
   key: number
@@ -47,7 +50,8 @@ export function useDecisions(settled: (outcome: Outcome) => void) {
     async function work(): Promise<void> {
       for (let step = queue.shift(); step; step = queue.shift()) {
         try {
-          await api.act(step.id, step.action, step.input)
+          if (step.into) await casework.merge(step.id, step.into)
+          else await api.act(step.id, step.action, step.input)
         } catch (error) {
           failures.push({ id: step.id, error })
         }
@@ -79,7 +83,10 @@ export function useDecisions(settled: (outcome: Outcome) => void) {
   }
   function leave(): void {
     for (const decision of pending.value) {
-      for (const step of decision.steps) postLeaving(`/cases/${step.id}/actions/${step.action}`, step.input)
+      for (const step of decision.steps) {
+        if (step.into) postLeaving(`/cases/${step.id}/merge`, { into: step.into })
+        else postLeaving(`/cases/${step.id}/actions/${step.action}`, step.input)
+      }
       drop(decision.key)
     }
   }

@@ -12,7 +12,7 @@ import { recall, remember } from '@/lib/storage'
 const homes: [Role, string][] = [
   ['leader', '/cockpit'],
   ['dispatcher', '/desk'],
-  ['department_staff', '/cases'],
+  ['department_staff', '/inbox'],
   ['field_worker', '/field'],
   ['data_steward', '/devices'],
   ['administrator', '/admin'],
