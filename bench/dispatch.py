@@ -155,7 +155,9 @@ def _figures(found: list[Any], labels: Array, of_kind: Array) -> dict[str, Any]:
         "accuracy": round(float(right.mean()), 4),
         "macro_f1": round(float(f1_score(truth, told, average="macro")), 4),
         "coverage_at": {f"{p:.2f}": round(float(a.mean()), 4) for p, a in automatic.items()},
-        "precision_at": {f"{p:.2f}": round(float(right[a].mean()), 4) for p, a in automatic.items()},
+        "precision_at": {
+            f"{p:.2f}": round(float(right[a].mean()), 4) if a.any() else None for p, a in automatic.items()
+        },
     }
     if not np.isnan(confidence).any():
         figures["calibration_error"] = round(expected_calibration_error(confidence, right), 4)
