@@ -86,7 +86,7 @@ QUESTIONS: dict[str, str] = {
     "evaluation: by department": "/evaluation/breakdown?by=department&{days}",
     "evaluation: by category": "/evaluation/breakdown?by=category&{days}",
     "evaluation: trend": "/evaluation/trend?indicator={indicator}&{days}",
-    "evaluation: ranking": "/evaluation/ranking?indicator={indicator}&{months}",
+    "evaluation: ranking": "/evaluation/ranking?indicator=on-time-rate&{months}",
     "evaluation: cases behind": "/evaluation/cases?indicator={indicator}&{days}&department={department}",
 }
 """Who asks (a dispatcher where nobody is named) and what; names in braces differ from time to time."""

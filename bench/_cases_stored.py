@@ -47,9 +47,7 @@ async def open_patterns(platform: Platform, texts: list[str]) -> None:
                 await platform.cases.open_case(tx, new, SYSTEM)
 
 
-def place(
-    platform: Platform, dice: random.Random, bounds: tuple[float, float, float, float]
-) -> tuple[float, float]:
+def place(platform: Platform, dice: random.Random) -> tuple[float, float]:
     """Somewhere in the city, mostly near its centre."""
     lon, lat = platform.city.manifest.centre
     for _ in range(50):
