@@ -76,8 +76,10 @@ export type Need = CaseAction['needs'][number]
 export type CaseDetail = Schemas['CaseDetail']
 /** Instead of the detail, where whoever acted may no longer read the case. */
 export type CaseReceipt = Schemas['CaseReceipt']
-/** An officer's timeline or, with less in it, a citizen's. */
-export type TimelineItem = Schemas['TimelineEntry'] | Schemas['ReportTimelineEntry']
+type Told = Schemas['TimelineEntry']
+type ToldToBoth = 'time' | 'comment' | 'photos'
+/** An entry of an officer's or of a citizen's timeline: what only one of them has is optional. */
+export type TimelineItem = Pick<Told, ToldToBoth> & Partial<Omit<Told, ToldToBoth>> & Partial<Pick<Schemas['ReportTimelineEntry'], 'what'>>
 export type Flow = Schemas['CaseFlow']
 export type ActionInput = Schemas['ActionBody']
 export type CasePoint = Schemas['CasePoint']
