@@ -52,7 +52,7 @@ export type Device = Narrow<Schemas['DeviceOut'], { latest: Record<string, Lates
 export type Readings = Narrow<Schemas['ReadingsOut'], { points: [string, number][] }>
 
 export type Severity = NonNullable<Schemas['CaseItem']['severity']>
-export type AlarmState = 'open' | 'acknowledged' | 'cleared'
+export type AlarmState = 'open' | 'acknowledged' | 'suppressed' | 'cleared'
 export type Alarm = Narrow<Schemas['AlarmOut'], { severity: Severity; state: AlarmState }>
 
 export type Layer = Schemas['LayerOut']
@@ -77,9 +77,10 @@ export type CaseDetail = Schemas['CaseDetail']
 /** Instead of the detail, where whoever acted may no longer read the case. */
 export type CaseReceipt = Schemas['CaseReceipt']
 type Told = Schemas['TimelineEntry']
-type ToldToBoth = 'time' | 'comment' | 'photos'
+type ToldToCitizens = Schemas['ReportTimelineEntry']
+type ToldToBoth = keyof Told & keyof ToldToCitizens
 /** An entry of an officer's or of a citizen's timeline: what only one of them has is optional. */
-export type TimelineItem = Pick<Told, ToldToBoth> & Partial<Omit<Told, ToldToBoth>> & Partial<Pick<Schemas['ReportTimelineEntry'], 'what'>>
+export type TimelineItem = Pick<Told & ToldToCitizens, ToldToBoth> & Partial<Omit<Told & ToldToCitizens, ToldToBoth>>
 export type Flow = Schemas['CaseFlow']
 export type ActionInput = Schemas['ActionBody']
 export type CasePoint = Schemas['CasePoint']
