@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+import structlog
 from psycopg.types.json import Jsonb
 
 from yunnao.infra import outbox
 from yunnao.infra.files import FileStore
 from yunnao.infra.postgres import Row, Transaction
+from yunnao.kernel.errors import InvalidInput, NotFound
 from yunnao.kernel.ids import new_id
 from yunnao.kernel.principal import Principal
 from yunnao.kernel.text import Text, catalogue, say
@@ -29,22 +31,29 @@ from yunnao.modules.notifications.facade import Notifications
 PHOTOS_DECODED_AT_ONCE_MAX = 2
 """A decoded photo takes up to 180 MB."""
 
+log = structlog.get_logger()
+
 
 class Models:
     """Trained models by the hash of their file, read once a process."""
 
     def __init__(self, files: FileStore) -> None:
         self._files = files
-        self._held: tuple[str, Model] | None = None
+        self._held: tuple[str, Model | None] | None = None
         self._lock = asyncio.Lock()
 
     async def get(self, content_hash: str | None) -> Model | None:
+        """None where there is none, or none that this program reads: every text then goes to the desk."""
         if content_hash is None:
             return None
         async with self._lock:
             if self._held is None or self._held[0] != content_hash:
-                content = await self._files.get(content_hash)
-                self._held = (content_hash, await asyncio.to_thread(Model.load, content))
+                try:
+                    content = await self._files.get(content_hash)
+                    self._held = (content_hash, await asyncio.to_thread(Model.load, content))
+                except (InvalidInput, NotFound) as error:
+                    log.error("dispatch_model_unusable", hash=content_hash, reason=error.code)
+                    self._held = (content_hash, None)
             return self._held[1]
 
 
