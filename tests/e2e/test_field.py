@@ -39,6 +39,7 @@ async def test_work_done_without_network_is_sent_once_when_it_returns(
     await expect(card).to_be_visible()
     await page.evaluate("navigator.serviceWorker.ready.then(() => true)")
     await expect(page.locator(marked("field-outbox"))).to_be_visible()
+    await page.wait_for_function("localStorage.getItem('yunnao.tasks_saved_at') !== null")
     await page.context.set_offline(True)
     # The page itself, its tasks and their details come from the phone.
     await page.reload()

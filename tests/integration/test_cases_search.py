@@ -20,7 +20,7 @@ SELECT coalesce(bool_and(cases.fold(%(text)s) LIKE %(pattern)s
 """
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(WRITTEN, min_size=1, max_size=60), st.data())
 def test_any_part_of_a_text_has_grams_that_find_the_text(
     database_url: str, text: str, data: st.DataObject

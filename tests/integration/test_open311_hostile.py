@@ -21,7 +21,7 @@ from yunnao.modules.cases.intake import TEXT_CHARS_MAX
 
 __all__ = ["town"]
 
-REQUESTS = int(os.environ.get("YUNNAO_HOSTILE_REQUESTS", "300"))
+REQUESTS = int(os.environ.get("YUNNAO_HOSTILE_REQUESTS", "120"))
 BATCH = 10
 ALL = list(HealthCheck)
 STATUSES = {200, 201, 400, 403, 404, 405, 413}

@@ -38,6 +38,10 @@ async function fill(list: Task[]): Promise<Task[]> {
   await Promise.all(Array.from({ length: fetching_max }, work))
   return full
 }
+/** On this device. Vue's proxies cannot be cloned into the database, plain data can. */
+async function keep(list: Task[]): Promise<void> {
+  await db.replace('tasks', JSON.parse(JSON.stringify(list)) as Task[]).catch(() => undefined)
+}
 async function load(): Promise<void> {
   if (loading.value) return
   loading.value = true
@@ -45,13 +49,13 @@ async function load(): Promise<void> {
     if (!tasks.value.length) tasks.value = sorted(await db.all<Task>('tasks').catch(() => []))
     const page = await casework.queue({ status: 'assigned,handling', limit: tasks_kept_max })
     const held = new Map(tasks.value.map((t) => [t.id, t]))
-    // At once what the list tells; the details follow and are kept together with it.
+    // At once what the list tells, kept in case the network goes; the details follow.
     const known = page.items.map((item) => ({ id: item.id, item, detail: held.get(item.id)?.detail ?? null, timeline: held.get(item.id)?.timeline ?? [] }))
     tasks.value = known
+    await keep(known)
     const full = await fill(known)
     tasks.value = full
-    // Vue's proxies cannot be cloned into the database, plain data can.
-    await db.replace('tasks', JSON.parse(JSON.stringify(full)) as Task[]).catch(() => undefined)
+    await keep(full)
     savedAt.value = new Date().toISOString()
     remember('tasks_saved_at', savedAt.value)
     stale.value = false
