@@ -7515,7 +7515,6 @@ export interface components {
             digest?: "none" | "hourly" | "daily";
             /**
              * Digest At
-             * Format: time
              * @default 08:00:00
              */
             digest_at?: string;
@@ -7561,7 +7560,6 @@ export interface components {
             digest?: "none" | "hourly" | "daily";
             /**
              * Digest At
-             * Format: time
              * @default 08:00:00
              */
             digest_at?: string;

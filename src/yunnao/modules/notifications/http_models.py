@@ -4,7 +4,7 @@ from datetime import datetime, time
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from yunnao.kernel.text import DEFAULT_LANGUAGE, Language, Text
 from yunnao.modules.notifications.contracts import Channel, Digest
@@ -13,6 +13,12 @@ IDS_MAX = 500
 Email = Annotated[str, Field(max_length=254, pattern=r"^[^@\s,;<>\"\x00-\x1f]+@[^@\s,;<>\"\x00-\x1f]+$")]
 Phone = Annotated[str, Field(pattern=r"^\+?[0-9][0-9 -]{4,19}$")]
 Url = Annotated[str, Field(max_length=2_000)]
+
+
+LocalTime = Annotated[
+    time, WithJsonSchema({"type": "string", "pattern": r"^([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?$"})
+]
+"""Of the city's clock; JSON Schema's own `time` carries an offset (RFC 3339)."""
 
 
 class NotificationOut(BaseModel):
@@ -65,9 +71,9 @@ class PreferencesBody(BaseModel):
     webhook_url: Url | None = None
     channels: dict[str, list[Channel]] = {}
     digest: Digest = "none"
-    digest_at: time = time(8)
-    quiet_from: time | None = None
-    quiet_until: time | None = None
+    digest_at: LocalTime = time(8)
+    quiet_from: LocalTime | None = None
+    quiet_until: LocalTime | None = None
 
 
 class KindOut(BaseModel):
